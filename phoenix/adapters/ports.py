@@ -1,0 +1,267 @@
+"""The ports: what the services need from the outside, as protocols.
+
+One contract suite per port runs over every adapter and every fake (tests/contracts). Every verb is idempotent: done
+twice is done once, and undoing what was never done is fine.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from phoenix.domain.phases import Outcome, Phase
+from phoenix.domain.processes import Census
+from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
+from phoenix.domain.samples import Scrape
+
+Progress = Callable[[str], None]
+"""Takes one line for a person who waits."""
+
+
+class ConfigValidator(Protocol):
+    """The collector's own check of a configuration."""
+
+    def validate(self, config: str, environ: Mapping[str, str]) -> str | None:
+        """None if the collector accepts `config`, else its first complaint. `environ` fills `${env:...}`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to change a host.
+
+    Attributes:
+        host: The host's name.
+        holder: Who holds it, an experiment's id.
+        fence: Grows with every lease ever given on that host; the host refuses an older one.
+    """
+
+    host: str
+    holder: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorLaunch:
+    """A collector to be started.
+
+    Attributes:
+        owner: The experiment's id; stands in the process's environment as PHOENIX_OWNER.
+        pipeline: The pipeline's display name.
+        version: sha256 of the pipeline's own part.
+        config: The whole configuration, YAML text; addresses stand in it as `${env:PHOENIX_...}`.
+        lifetime: After it the host itself ends the process, with no help from us; None only for the active pipeline.
+    """
+
+    owner: str
+    pipeline: str
+    version: str
+    config: str
+    lifetime: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCollector:
+    """A collector that was started on a host; it may have died since (`Host.exit_reason`).
+
+    Attributes:
+        place: `baseline`, `candidate` or `revision-N`.
+        pid: The collector's own process id on the host, not its supervisor's.
+        pipeline: Display name of the pipeline.
+        version: sha256 of the pipeline's own part.
+        digest: sha256 of the whole configuration text.
+        metrics_url: Where its Prometheus exporter answers, for `Host.fetch`.
+        telemetry_url: Where its own telemetry answers, for `Host.fetch`.
+    """
+
+    place: str
+    pid: int
+    pipeline: str
+    version: str
+    digest: str
+    metrics_url: str
+    telemetry_url: str
+
+
+class CensusSession(Protocol):
+    """A census taker on a host; ends with the context that opened it, or when its driver dies."""
+
+    def take(self, collectors: Sequence[int], timeout: timedelta) -> Census:
+        """The process table now; throttling for the pids in `collectors`.
+
+        Raises:
+            DependencyError: The agent died or did not answer in time.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStatus:
+    """What the load generator achieves.
+
+    Attributes:
+        requested: Processes asked for.
+        achieved: Processes alive now.
+        spawned: Processes started since the beginning.
+        error: Why the generator ended early; "" while it runs or after a proper stop.
+    """
+
+    requested: int
+    achieved: int
+    spawned: int
+    error: str = ""
+
+
+class LoadSession(Protocol):
+    """A running load; ends with the context that started it, when its driver dies, or at its deadline."""
+
+    def status(self) -> LoadStatus: ...
+
+
+class Host(Protocol):
+    """One machine with slots for collectors.
+
+    Raises (every verb): DependencyError where the host does not do what was asked; StateError for a lease that is
+    taken or outdated.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def acquire(self, holder: str, lifetime: timedelta) -> Lease:
+        """Take the host for `holder`; a holder may take it again. StateError names who holds it otherwise."""
+        ...
+
+    def renew(self, lease: Lease, lifetime: timedelta) -> None: ...
+
+    def release(self, holder: str) -> None: ...
+
+    def lease(self) -> Lease | None:
+        """The lease in force; None if there is none or it expired."""
+        ...
+
+    def start_collector(self, place: str, launch: CollectorLaunch, lease: Lease) -> RunningCollector:
+        """Validate with the host's binary, start supervised, and return once its telemetry answers."""
+        ...
+
+    def collector(self, place: str) -> RunningCollector | None:
+        """What was started there and not stopped, dead or alive."""
+        ...
+
+    def exit_reason(self, place: str) -> str | None:
+        """None while it runs; else why it does not, with its last log lines."""
+        ...
+
+    def stop_collector(self, place: str) -> str:
+        """End it and everything it started, check that, remove its files; returns the end of its log."""
+        ...
+
+    def active(self) -> RunningCollector | None:
+        """The pipeline that production uses, by the `active` link."""
+        ...
+
+    def next_revision(self) -> int: ...
+
+    def activate(self, place: str | None, lease: Lease) -> None:
+        """Point the `active` link at `revision-N` in one atomic step, or remove it (None). Stops nothing."""
+        ...
+
+    def open_census(self, owner: str, lifetime: timedelta) -> AbstractContextManager[CensusSession]: ...
+
+    def start_load(
+        self, owner: str, patterns: Sequence[Mapping[str, object]], seed: int, lifetime: timedelta
+    ) -> AbstractContextManager[LoadSession]:
+        """Start the processes and return once the requested population stands."""
+        ...
+
+    def fetch(self, url: str, timeout: timedelta) -> bytes:
+        """The body of an HTTP GET made on the host."""
+        ...
+
+    def leftovers(self, owner: str) -> tuple[str, ...]:
+        """Processes, files and leases of `owner` that still exist, in words; empty when nothing is left.
+
+        Revisions that are active are production, not leftovers.
+        """
+        ...
+
+    def clear(self, owner: str) -> None:
+        """End and remove everything of `owner` but an active revision, however it was left."""
+        ...
+
+
+class ExperimentStore(Protocol):
+    """Experiments, their ledger and their scrapes. Every verb is one transaction."""
+
+    def create(self, record: ExperimentRecord) -> None: ...
+
+    def get(self, reference: str) -> ExperimentRecord:
+        """By id, else the newest of that name. StateError `unknown_experiment` names near matches."""
+        ...
+
+    def list(self, *, limit: int = 100) -> tuple[ExperimentRecord, ...]:
+        """Newest first."""
+        ...
+
+    def unfinished(self) -> tuple[ExperimentRecord, ...]:
+        """All whose phase is not an ending."""
+        ...
+
+    def delete(self, experiment: str) -> None:
+        """The record, its ledger and its scrapes."""
+        ...
+
+    def enter(self, experiment: str, phase: Phase) -> None:
+        """Set the phase and write it to the ledger."""
+        ...
+
+    def append(self, experiment: str, kind: EventKind, step: str, data: Mapping[str, object]) -> int: ...
+
+    def events(self, experiment: str, *, after: int = 0) -> tuple[Event, ...]: ...
+
+    def request_stop(self, experiment: str, reason: str) -> None:
+        """The first request stands; a later one changes nothing."""
+        ...
+
+    def drive(self, experiment: str, driver: Driver | None) -> None:
+        """Name the driver (and beat once), or None when it is done."""
+        ...
+
+    def beat(self, experiment: str) -> ExperimentRecord:
+        """Say that the driver lives; returns the record, with a stop request if there is one."""
+        ...
+
+    def save_findings(self, experiment: str, findings: Sequence[Mapping[str, object]]) -> None: ...
+
+    def save_result(self, experiment: str, result: Mapping[str, object]) -> None: ...
+
+    def finish(self, experiment: str, phase: Phase, outcome: Outcome, error: str) -> None:
+        """Enter an ending: phase, outcome, error, finish time, no driver."""
+        ...
+
+    def set_outcome(self, experiment: str, outcome: Outcome) -> None: ...
+
+    def add_scrapes(self, experiment: str, scrapes: Sequence[Scrape]) -> None: ...
+
+    def scrapes(self, experiment: str, *, after: int = 0) -> tuple[Scrape, ...]:
+        """By number, then host; numbers above `after`."""
+        ...
+
+
+class FlowRunner(Protocol):
+    """Starts flows: a Prefect deployment run where a server with a worker is up, else a child process."""
+
+    def start(self, flow: str, experiment: str) -> "FlowProcess": ...
+
+
+class FlowProcess(Protocol):
+    """A started flow."""
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+        ...
+
+    def interrupt(self) -> None:
+        """Ask it to end and to clean up."""
+        ...

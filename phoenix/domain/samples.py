@@ -1,0 +1,81 @@
+"""What one scrape yields: plain values that the comparison consumes and the measurement produces.
+
+A missing value is missing: an absent key in `values`, `None`, or an arm that is `None`. It never becomes 0 or 100 %.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from phoenix.domain.metrics import Metric
+
+
+class Variant(StrEnum):
+    """The two pipelines of an experiment."""
+
+    BASELINE = "baseline"
+    CANDIDATE = "candidate"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProcessIdentity:
+    """A process of the kernel's table.
+
+    Attributes:
+        name: `process.executable.name` as the scraper would report it.
+        pid: Process id on that host.
+    """
+
+    name: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSample:
+    """One variant on one host at one scrape.
+
+    Attributes:
+        values: Measured quantities in the units of `metrics.NATURES`; a key that is absent was not measured.
+        critical: Critical processes that the kernel showed alive for two intervals, i.e. that had to be exported.
+        missed: Those of them that the variant did not export at this scrape.
+        cpu_seconds: The collector's own CPU counter since its start, s; None where its telemetry was not read.
+        points_received: The receiver's counter of accepted points since the collector's start; None where not read.
+        export_age_seconds: Age of the newest exported point when it was read, s; None where nothing was exported.
+        throttled_periods: CFS periods in which the collector's cgroup was throttled so far; None where unreadable.
+        error: Why the scrape of this arm failed; then `values` is empty. "" where it did not.
+    """
+
+    values: Mapping[Metric, float] = field(default_factory=dict[Metric, float])
+    critical: int = 0
+    missed: tuple[ProcessIdentity, ...] = ()
+    cpu_seconds: float | None = None
+    points_received: float | None = None
+    export_age_seconds: float | None = None
+    throttled_periods: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """Both variants on one host at one tick of the experiment's clock.
+
+    Attributes:
+        number: 1 for the first scrape of the run; the warm-up is numbers 1..warmup.
+        host: The target's name.
+        at_seconds: Monotonic time since the run's first tick, s.
+        wall_seconds: Wall clock at the same moment, s since the epoch.
+        baseline: The baseline's sample; None where it was not scraped at all.
+        candidate: The candidate's sample; None where it was not scraped at all.
+        unmatched: Patterns of `criticalProcesses` that match no living process on this host.
+    """
+
+    number: int
+    host: str
+    at_seconds: float
+    wall_seconds: float
+    baseline: ArmSample | None
+    candidate: ArmSample | None
+    unmatched: tuple[str, ...] = ()
+
+    def arm(self, variant: Variant) -> ArmSample | None:
+        return self.baseline if variant is Variant.BASELINE else self.candidate
