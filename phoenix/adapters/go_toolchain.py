@@ -48,16 +48,25 @@ def find_go(
 
 def go_version(go: Path, environ: Mapping[str, str]) -> tuple[int, ...] | None:
     """Return the version of a `go` program, or None if it does not run."""
+    found = re.search(r"\bgo(\d+(?:\.\d+)+)", _answer(go, environ, "version"))
+    return parse_version(found.group(1)) if found else None
+
+
+def go_root(go: Path, environ: Mapping[str, str]) -> Path:
+    """Return where a `go` program has its standard library; the program itself may be a shim or a link."""
+    return Path(_answer(go, environ, "env", "GOROOT").strip() or go.resolve().parent.parent)
+
+
+def _answer(go: Path, environ: Mapping[str, str], *arguments: str) -> str:
     # GOTOOLCHAIN=local: else an old go would start to download a newer one to answer.
-    env = {**environ, "GOTOOLCHAIN": "local"}
+    env = {name: value for name, value in environ.items() if name != "GOROOT"}
+    env |= {"GOTOOLCHAIN": "local", "GOENV": "off"}
+    command = [go, *arguments]
     try:
-        done = subprocess.run(
-            [go, "version"], env=env, capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r"\bgo(\d+(?:\.\d+)+)", done.stdout)
-    return parse_version(found.group(1)) if found and done.returncode == 0 else None
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def _go_of_environment() -> Path | None:
