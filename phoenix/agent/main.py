@@ -1,0 +1,43 @@
+"""The commands of the agent."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from phoenix.agent import protocol
+
+USAGE = "usage: agent.pyz census | load | strays --owner OWNER"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit status."""
+    try:
+        return _run(arguments)
+    except protocol.RefusedError as error:
+        protocol.emit("error", code=error.code, message=str(error))
+        return protocol.EXIT_REFUSED
+    except BrokenPipeError:
+        return 0  # the control plane is gone
+
+
+def _leave(_number: int, _frame: object) -> None:
+    sys.exit(0)
+
+
+def _run(arguments: list[str]) -> int:
+    # Imported late: each command starts without what the others need.
+    if arguments == ["census"]:
+        from phoenix.agent import census
+
+        signal.signal(signal.SIGTERM, _leave)
+        return census.run()
+    if arguments == ["load"]:
+        from phoenix.agent import load
+
+        return load.run()
+    if len(arguments) == 3 and arguments[:2] == ["strays", "--owner"]:
+        from phoenix.agent import strays
+
+        return strays.run(protocol.owner_name(arguments[2]))
+    raise protocol.RefusedError("usage", USAGE)
