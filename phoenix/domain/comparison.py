@@ -74,7 +74,7 @@ def compare(scrapes: Sequence[Scrape], design: Design) -> Comparison:
     critical = judge_retention(scrapes, window, design)
     judged = {c.metric: measures.pairs[c.metric] for c in design.criteria if c.metric in measures.pairs}
     validity = check_validity(window, design, judged)
-    shortage = _shortage(len(window.ticks), design)
+    shortage = _shortage(window.paired_scrapes, design)
     results = (judge(c, window, measures, critical, design) for c in design.criteria)
     criteria = tuple(_withhold(r, validity, shortage, critical) for r in results)
     lost = tuple(_lost_sentence(m, design) for m in critical.lost)
@@ -87,7 +87,7 @@ def compare(scrapes: Sequence[Scrape], design: Design) -> Comparison:
     return Comparison(
         verdict=verdict,
         reasons=reasons,
-        scrapes=len(window.ticks),
+        scrapes=window.paired_scrapes,
         validity=validity,
         alpha=design.alpha,
         metrics=summarise(window, measures, critical, design.alpha),

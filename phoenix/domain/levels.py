@@ -4,7 +4,6 @@ Levels of real collectors drift slowly, so an honest interval for a long-run mea
 What can be said is what was seen: the mean over the window and the worst rolling minute.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,14 +50,14 @@ def levels_of(window: Window, metric: Metric, variant: Variant) -> tuple[Level, 
 def _level(host: str, metric: Metric, readings: Sequence[Reading]) -> Level | None:
     if metric is Metric.COLLECTOR_CPU_CORES:
         return _counter_level(host, readings)
-    seen = [(r.at_seconds, r.sample.values[metric]) for r in readings if metric in r.sample.values]
-    seen = [(at, value) for at, value in seen if math.isfinite(value)]
-    if not seen:
+    nan = float("nan")
+    values = np.array([r.sample.values.get(metric, nan) for r in readings], dtype=np.float64)
+    at = np.array([r.at_seconds for r in readings], dtype=np.float64)
+    at, values = at[np.isfinite(values)], values[np.isfinite(values)]
+    if not len(values):
         return None
     if metric in CUMULATIVE:
-        last = float(seen[-1][1])
-        return Level(host, last, last)
-    at, values = np.array(seen, dtype=np.float64).T
+        return Level(host, float(values[-1]), float(values[-1]))
     return Level(host, float(values.mean()), worst_minute_of_values(at, values))
 
 

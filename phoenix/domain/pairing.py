@@ -6,6 +6,7 @@ over hosts would jump; what was dropped is counted, for losing data is a finding
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from phoenix.domain.design import Design
 from phoenix.domain.metrics import Metric
 from phoenix.domain.noise import Array
 from phoenix.domain.samples import ArmSample, Scrape, Variant
+
+VARIANTS = tuple(Variant)
+"""Iterating an enumeration is slow, and this is done for every sample at every look."""
 
 
 class Reading(NamedTuple):
@@ -32,7 +36,8 @@ class Window:
         hosts: The hosts, in the order of the design.
         expected: Ticks from the end of the warm-up to the last one at which anything was read.
         last_number: Number of that last tick; 0 before it.
-        ticks: The complete ticks, oldest first, each with one scrape a host in the order of `hosts`.
+        paired_scrapes: Complete ticks: both variants were read on every host.
+        paired: By host and variant, the samples of the complete ticks, oldest first, shape (paired_scrapes,).
         scrapes: By host, the measured scrapes with at least one sound sample, oldest first.
         readings: By host and variant, the sound samples, oldest first.
         missing: By variant, (host, tick) cells in which this variant alone was not read.
@@ -41,7 +46,8 @@ class Window:
     hosts: tuple[str, ...]
     expected: int
     last_number: int
-    ticks: tuple[tuple[Scrape, ...], ...]
+    paired_scrapes: int
+    paired: Mapping[tuple[str, Variant], tuple[ArmSample, ...]]
     scrapes: Mapping[str, tuple[Scrape, ...]]
     readings: Mapping[tuple[str, Variant], tuple[Reading, ...]]
     missing: Mapping[Variant, int]
@@ -49,7 +55,7 @@ class Window:
     @property
     def dropped(self) -> int:
         """Ticks that cannot be compared: a host or a variant was not read."""
-        return self.expected - len(self.ticks)
+        return self.expected - self.paired_scrapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,62 +85,58 @@ def open_window(scrapes: Iterable[Scrape], design: Design) -> Window:
         statistics: 1, 10.
     """
     cells = _measured_cells(scrapes, design)
-    by_host: dict[str, list[Scrape]] = {host: [] for host in design.hosts}
     readings: dict[tuple[str, Variant], list[Reading]] = {
-        (host, variant): [] for host in design.hosts for variant in Variant
+        (host, variant): [] for host in design.hosts for variant in VARIANTS
     }
-    missing = dict.fromkeys(Variant, 0)
-    complete: dict[int, int] = {}
-    for number, host in sorted(cells):
+    missing = dict.fromkeys(VARIANTS, 0)
+    sound: dict[int, int] = {}
+    for number, host in cells:
         scrape = cells[number, host]
-        by_host[host].append(scrape)
-        sound = 0
-        for variant in Variant:
+        for variant in VARIANTS:
             sample = scrape.arm(variant)
             if sample is None or sample.error:
                 missing[variant] += 1
             else:
-                sound += 1
+                sound[number] = sound.get(number, 0) + 1
                 readings[host, variant].append(Reading(scrape.at_seconds, number, sample))
-        if sound == len(Variant):
-            complete[number] = complete.get(number, 0) + 1
-    last = max((number for number, _ in cells), default=0)
-    ticks = (number for number, hosts in complete.items() if hosts == len(design.hosts))
+    complete = {number for number, samples in sound.items() if samples == len(readings)}
+    last = max(sound, default=0)
     return Window(
         hosts=design.hosts,
         expected=max(last - design.warmup, 0),
         last_number=last,
-        ticks=tuple(tuple(cells[number, host] for host in design.hosts) for number in ticks),
-        scrapes={host: tuple(found) for host, found in by_host.items()},
+        paired_scrapes=len(complete),
+        paired={key: tuple(r.sample for r in rs if r.number in complete) for key, rs in readings.items()},
+        scrapes={host: tuple(s for (_, at), s in cells.items() if at == host) for host in design.hosts},
         readings={key: tuple(found) for key, found in readings.items()},
         missing=missing,
     )
 
 
 def _measured_cells(scrapes: Iterable[Scrape], design: Design) -> dict[tuple[int, str], Scrape]:
-    """The scrapes that measure something: a tick at which nothing was read is as if it had not been."""
-    return {
+    """The scrapes that measure something, by number: a tick at which nothing was read is as if it had not been."""
+    cells = {
         (scrape.number, scrape.host): scrape
         for scrape in scrapes
         if scrape.number > design.warmup
         and scrape.host in design.hosts
         and (is_sound(scrape.baseline) or is_sound(scrape.candidate))
     }
+    return dict(sorted(cells.items(), key=itemgetter(0)))
 
 
 def pair(window: Window, metric: Metric) -> Pairs:
     """One metric's values at the ticks where both variants have it on every host."""
-    sides = [_table(window, metric, variant) for variant in Variant]
+    sides = [_table(window, metric, variant) for variant in VARIANTS]
     usable = np.isfinite(sides[0]).all(axis=0) & np.isfinite(sides[1]).all(axis=0)
-    lacking = len(window.ticks) - int(usable.sum())
+    lacking = window.paired_scrapes - int(usable.sum())
     return Pairs(sides[0][:, usable], sides[1][:, usable], lacking)
 
 
 def _table(window: Window, metric: Metric, variant: Variant) -> Array:
-    """Shape (hosts, ticks); a value that is missing is NaN inside this module only."""
+    """Shape (hosts, paired scrapes); a value that is missing is NaN inside this module only."""
     nan = float("nan")
     rows = [
-        [sample.values.get(metric, nan) if (sample := scrape.arm(variant)) else nan for scrape in tick]
-        for tick in window.ticks
+        [sample.values.get(metric, nan) for sample in window.paired[host, variant]] for host in window.hosts
     ]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(window.hosts)).T
+    return np.array(rows, dtype=np.float64)

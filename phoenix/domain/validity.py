@@ -80,9 +80,9 @@ def _missing(window: Window, judged: dict[Metric, Pairs]) -> Iterator[str]:
             " may be dropped"
         )
     for metric, pairs in judged.items():
-        if pairs.lacking > HIGHEST_SHARE * len(window.ticks):
+        if pairs.lacking > HIGHEST_SHARE * window.paired_scrapes:
             yield (
-                f"{name_of(metric)} was missing in {pairs.lacking} of {len(window.ticks)} scrapes,"
+                f"{name_of(metric)} was missing in {pairs.lacking} of {window.paired_scrapes} scrapes,"
                 f" at most {percent(HIGHEST_SHARE)} may be"
             )
     cells = window.expected * len(window.hosts)
@@ -95,7 +95,7 @@ def _missing(window: Window, judged: dict[Metric, Pairs]) -> Iterator[str]:
 
 
 def _overcounted(window: Window, design: Design) -> Iterator[str]:
-    if len(window.ticks) < design.minimum_scrapes:
+    if window.paired_scrapes < design.minimum_scrapes:
         return
     for metric in (Metric.CPU_COVERAGE, Metric.MEMORY_COVERAGE):
         for variant in Variant:
