@@ -1,0 +1,60 @@
+"""The schema's revisions and the way to the newest one.
+
+To change the schema: change `tables`, add `versions/NNNN_subject.py` and its number to `REVISIONS`. A test holds
+the three together. There is no way back: a copy of the database is.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from phoenix.adapters.store.transactions import lock_schema, reading, writing
+from phoenix.domain.errors import StateError
+
+REVISIONS = ("0001",)
+"""Oldest first. Listed here because asking alembic costs its import, which is half of a short command."""
+
+VERSION_TABLE = "phoenix_schema"
+"""Not alembic's default name, which other programs use in a database they may share with us."""
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to the newest revision; one look when it is there already.
+
+    Raises:
+        StateError: A newer Phoenix wrote the database.
+        DependencyError: It cannot be read or written.
+    """
+    with reading(engine) as connection:
+        if _is_current(connection):
+            return
+    with writing(engine) as connection:
+        lock_schema(connection)
+        # Another process may have done it while this one waited for the lock.
+        if not _is_current(connection):
+            _run(connection)
+
+
+def _is_current(connection: Connection) -> bool:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return False
+    version = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - a constant
+    if version is not None and version not in REVISIONS:
+        raise StateError(
+            f"A newer Phoenix wrote this database: it has schema {version}, this version knows {REVISIONS[-1]}.",
+            code="newer_database",
+            hint="Update Phoenix, or use another database (PHOENIX_HOME).",
+            details={"schema": version, "known": REVISIONS[-1]},
+        )
+    return version == REVISIONS[-1]
+
+
+def _run(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    # Config expands percent signs, which a folder's name may hold.
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, "head")

@@ -1,0 +1,77 @@
+"""What every store refuses, wherever it keeps its data; the fake of the tests holds to the same rules."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from phoenix.domain.errors import StateError
+from phoenix.domain.phases import Outcome, Phase
+
+PROMOTION = frozenset({Phase.PROMOTING, Phase.WATCHING, Phase.CLEANING_UP})
+"""The phases of a later promotion: they may follow the ending of an experiment that was only reported."""
+
+
+def check_enter(experiment: str, phase: Phase, outcome: Outcome, to: Phase) -> None:
+    """Refuse to revive an experiment that is over.
+
+    Raises:
+        StateError: It is over; only one that completed with the outcome REPORTED may still be promoted.
+        ValueError: `to` is an ending; `finish` ends an experiment.
+    """
+    if to.is_over:
+        raise ValueError(f"{to} is an ending; finish() enters it")
+    is_promotion = phase is Phase.COMPLETED and outcome is Outcome.REPORTED and to in PROMOTION
+    if phase.is_over and not is_promotion:
+        raise _over(experiment, phase, outcome, f"cannot enter {to}")
+
+
+def is_finished_already(experiment: str, at: tuple[Phase, Outcome], to: tuple[Phase, Outcome]) -> bool:
+    """Whether this ending is the one it already has.
+
+    Raises:
+        StateError: It ended otherwise.
+        ValueError: `to` is no ending.
+    """
+    if not to[0].is_over:
+        raise ValueError(f"{to[0]} is no ending; enter() enters it")
+    if at[0].is_over and at != to:
+        raise _over(experiment, *at, f"cannot end as {to[0]}, {to[1]}")
+    return at == to
+
+
+def unknown_experiment(reference: str, known: Iterable[str]) -> StateError:
+    """The error for a name or id that is not there, with what it may have meant."""
+    near = get_close_matches(reference, sorted(set(known)), n=3)
+    guess = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else "."
+    return StateError(
+        f"There is no experiment {reference!r}{guess}",
+        code="unknown_experiment",
+        hint="phoenix experiment list",
+        details={"experiment": reference, "near": near},
+    )
+
+
+def duplicate_experiment(experiment: str) -> StateError:
+    return StateError(
+        f"An experiment {experiment} exists already.",
+        code="duplicate_experiment",
+        hint=f"phoenix experiment show {experiment}",
+        details={"experiment": experiment},
+    )
+
+
+def different_scrape(experiment: str, number: int, host: str) -> StateError:
+    return StateError(
+        f"Scrape {number} of {host} is recorded for {experiment} already, with other values.",
+        code="different_scrape",
+        hint="Two drivers may be measuring the same experiment: stop one of them.",
+        details={"experiment": experiment, "number": number, "host": host},
+    )
+
+
+def _over(experiment: str, phase: Phase, outcome: Outcome, what: str) -> StateError:
+    return StateError(
+        f"{experiment} is over ({phase}, outcome {outcome}): it {what}.",
+        code="experiment_over",
+        hint="Start a new experiment.",
+        details={"experiment": experiment, "phase": str(phase), "outcome": str(outcome)},
+    )

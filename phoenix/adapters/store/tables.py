@@ -1,0 +1,104 @@
+"""The tables, as SQLAlchemy metadata; a test holds the migrations to it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+from phoenix.adapters.store.encoding import as_utc
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Named constraints: a migration can only change what has a name."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC; SQLite would drop the zone and hand back a naive one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else as_utc(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else as_utc(value, naive_is_utc=True)
+
+
+def _counter(name: str) -> Column[int]:
+    # SQLite counts up only in a column of exactly the type INTEGER, which holds 64 bits there.
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+def _owner(**options: Any) -> Column[str]:
+    return Column(
+        "experiment", String, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False, **options
+    )
+
+
+EXPERIMENTS = Table(
+    "experiments",
+    METADATA,
+    _counter("number"),
+    Column("id", String, nullable=False, unique=True),
+    Column("name", String, nullable=False, index=True),
+    Column("document", JSON, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("error", String, nullable=False),
+    Column("result", JSON(none_as_null=True)),
+    Column("findings", JSON, nullable=False),
+    Column("driver_machine", String),
+    Column("driver_pid", BigInteger),
+    Column("driver_started", BigInteger),
+    Column("heartbeat_at", UtcDateTime),
+    Column("stop_requested", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+)
+"""`number` is the order of creation; it decides which is newer where two moments are equal."""
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    _counter("sequence"),
+    _owner(),
+    Column("kind", String, nullable=False),
+    Column("step", String, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "experiment", "sequence"),
+    # Without it SQLite gives the sequence of a deleted newest event once more, and a reader's cursor skips it.
+    sqlite_autoincrement=True,
+)
+
+SCRAPES = Table(
+    "scrapes",
+    METADATA,
+    _owner(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("host", String, primary_key=True),
+    Column("body", JSON, nullable=False),
+)
+"""`body` is the whole scrape (`encoding`); JSON and not JSONB, which would round and reorder."""
