@@ -161,8 +161,10 @@ def critical_value(effective: float, alpha: float) -> float:
     return math.sqrt((effective - 1) * (a - 1) / (1 - a / r))
 
 
-def e_value(t: float, effective: float) -> float:
-    """The evidence of Student's t with a unit-information prior against no effect; 1 is none.
+def log_e_value(t: float, effective: float) -> float:
+    """Log of the evidence of Student's t with a unit-information prior against no effect; 0 is none.
+
+    A logarithm, for the e-value itself exceeds what a float holds from 250 effective scrapes on.
 
     Args:
         t: The estimate over its standard error.
@@ -174,9 +176,9 @@ def e_value(t: float, effective: float) -> float:
     """
     r, nu = 1 + effective, effective - 1
     log_ratio = math.log1p(t * t / nu) - math.log1p(t * t / (r * nu))
-    return math.exp(effective / 2 * log_ratio - math.log(r) / 2)
+    return effective / 2 * log_ratio - math.log(r) / 2
 
 
 def always_valid_p(t: float, effective: float) -> float:
     """The always-valid p-value: the inverse of the e-value, at most 1 (a p-value is never evidence for no effect)."""
-    return min(1.0, 1 / e_value(t, effective))
+    return math.exp(min(0.0, -log_e_value(t, effective)))
