@@ -66,8 +66,8 @@ class Population:
             if not os.path.exists(self._files[index]):
                 os.link(f"{folder}/=image", self._files[index])
 
-    def spawn(self, index: int) -> None:
-        """Start the process of child `index`.
+    def spawn(self, index: int) -> int:
+        """Start the process of child `index`; returns its PID.
 
         Raises:
             OSError: The host refuses (process limits, a folder mounted noexec).
@@ -83,6 +83,7 @@ class Population:
         )
         self.alive[pid] = index
         self.spawned += 1
+        return pid
 
     def reap(self) -> list[int]:
         """The children whose processes ended since the last call."""
