@@ -1,0 +1,79 @@
+"""The collector's binary as a judge of configurations, by its own `validate`."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from phoenix.adapters.hosts.detached import with_deadline
+from phoenix.domain.errors import DependencyError, SpecError
+from phoenix.domain.findings import Finding, Severity
+
+_VALIDATE = timedelta(seconds=20)
+"""It takes 16-46 ms; the rest is for a busy host."""
+
+_TIMED_OUT = (124, 137)
+_NOT_RUNNABLE = (126, 127)
+_WORDS = 2000
+_REFERENCE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}")
+_OURS = "PHOENIX_"
+
+
+def referenced_environment(config: str) -> dict[str, str]:
+    """What `config` takes from the environment and ours has; our own addresses apart."""
+    names = {name for name in _REFERENCE.findall(config) if not name.startswith(_OURS)}
+    return {name: os.environ[name] for name in sorted(names) if name in os.environ}
+
+
+def demand_valid(binary: Path, config: Path, environ: Mapping[str, str]) -> None:
+    """Refuse what the binary refuses.
+
+    Raises:
+        SpecError: With the binary's own words.
+        DependencyError: The binary does not run, or not in time.
+    """
+    complaint = complaint_about(binary, config, environ)
+    if complaint is not None:
+        first = complaint.splitlines()[0]
+        raise SpecError(
+            f"the collector refuses the configuration: {first}",
+            code="config_refused",
+            findings=[Finding(Severity.ERROR, "config_refused", "", complaint, "correct what it names")],
+            hint="`phoenix pipeline validate` shows every fault at once",
+        )
+
+
+def complaint_about(binary: Path, config: Path, environ: Mapping[str, str]) -> str | None:
+    """None if the binary accepts the file, else its words; of a panic the first line."""
+    try:
+        done = subprocess.run(
+            # Its own deadline, not ours: it must end even if we are gone.
+            with_deadline([str(binary), "validate", f"--config={config}"], _VALIDATE),
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd="/",
+            check=False,
+        )
+    except OSError as error:
+        raise _broken(binary, str(error)) from error
+    if done.returncode == 0:
+        return None
+    words = done.stderr.decode(errors="replace").strip()
+    if done.returncode in _TIMED_OUT:
+        raise _broken(binary, f"no answer to `validate` within {_VALIDATE.total_seconds():.0f} s")
+    if done.returncode in _NOT_RUNNABLE:
+        raise _broken(binary, words)
+    panic = next((line for line in words.splitlines() if line.startswith("panic:")), None)
+    return (panic or words)[:_WORDS] or f"`validate` ended with status {done.returncode} and no words"
+
+
+def _broken(binary: Path, why: str) -> DependencyError:
+    return DependencyError(
+        f"the collector does not run: {why}",
+        code="collector_broken",
+        hint="`phoenix collector verify`; its folder must not be mounted noexec",
+        details={"binary": str(binary)},
+    )

@@ -1,0 +1,91 @@
+"""The marks: environment variables that say whose a process is, and the names that may stand in them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from phoenix.domain.errors import SpecError
+
+OWNER = "PHOENIX_OWNER"
+PLACE = "PHOENIX_PLACE"
+FOLDER = "PHOENIX_FOLDER"
+"""One owner may use many hosts on one machine (`local://a`, `local://b`), and two homes may both have a host `local`:
+only the folder tells their processes apart, so that clearing one never touches the other."""
+
+CENSUS = "census"
+LOAD = "load"
+CHECK = "check"
+
+_OWNER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HOST = re.compile(r"local(://[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
+_PLACE = re.compile(r"baseline|candidate|revision-[1-9][0-9]{0,8}")
+_REVISION = "revision-"
+
+
+@dataclass(frozen=True, slots=True)
+class HostMarks:
+    """What identifies a host in the environment of its processes."""
+
+    name: str
+    folder: Path
+
+    def environ(self, owner: str, place: str) -> dict[str, str]:
+        """The marks of a process of `owner` at `place` (a slot, or `census`, `load`, `check`)."""
+        return {OWNER: owner, PLACE: f"{self.name}/{place}", FOLDER: str(self.folder)}
+
+    def place_of(self, environ: Mapping[str, str]) -> str | None:
+        """The place that a process's environment names; None if it is not of this host."""
+        host, _, place = environ.get(PLACE, "").rpartition("/")
+        is_ours = host == self.name and environ.get(FOLDER) == str(self.folder)
+        return place if is_ours else None
+
+
+def check_owner(owner: str) -> str:
+    """`owner`, if it can stand in an environment and in a path.
+
+    Raises:
+        SpecError: It cannot.
+    """
+    if not _OWNER.fullmatch(owner) or owner.strip(".") == "":
+        raise SpecError(
+            f"{owner!r} cannot own anything on a host",
+            code="invalid_owner",
+            hint="letters, digits, dot, underscore and hyphen, at most 64 of them",
+        )
+    return owner
+
+
+def check_place(place: str) -> str:
+    """`place`, if a collector may stand there.
+
+    Raises:
+        SpecError: It may not.
+    """
+    if not _PLACE.fullmatch(place):
+        raise SpecError(
+            f"{place!r} is no place for a collector",
+            code="invalid_place",
+            hint="baseline, candidate or revision-N",
+        )
+    return place
+
+
+def check_host(name: str) -> str:
+    """`name`, if it names a local host.
+
+    Raises:
+        SpecError: It does not.
+    """
+    if not _HOST.fullmatch(name):
+        raise SpecError(f"{name!r} names no local host", code="unknown_target", hint="local or local://NAME")
+    return name
+
+
+def revision_number(place: str) -> int | None:
+    """N of `revision-N`; None for any other place."""
+    return int(place.removeprefix(_REVISION)) if place.startswith(_REVISION) else None
+
+
+def revision_place(number: int) -> str:
+    return f"{_REVISION}{number}"
