@@ -140,9 +140,8 @@ class SqlExperimentStore(ExperimentStore):
             now, why = self._now(), storable(error)
             ending = {"phase": str(phase), "outcome": str(outcome), "error": why, "finished_at": now}
             _set(connection, experiment, **ending, **driver_row(None))
-            _write(
-                connection, experiment, EventKind.PHASE, phase, {"outcome": str(outcome), "error": why}, now
-            )
+            facts = {"outcome": str(outcome), "error": why}
+            _write(connection, experiment, EventKind.PHASE, phase, facts, at=now)
 
     def set_outcome(self, experiment: str, outcome: Outcome) -> None:
         self._update(experiment, outcome=str(outcome))
