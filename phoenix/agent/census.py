@@ -5,10 +5,11 @@ The command lines are never told, they may carry secrets.
 
 from __future__ import annotations
 
+import select
 import time
 from typing import Any
 
-from phoenix.agent import cgroup, procfs, protocol
+from phoenix.agent import cgroup, procfs, protocol, wake
 from phoenix.agent.table import COLUMNS, ProcessTable
 
 _STDIN = 0
@@ -16,11 +17,15 @@ _STDIN = 0
 
 def run() -> int:
     """Serve ticks until the control plane is gone."""
+    signals = wake.on_signals()
     protocol.hello("census", columns=COLUMNS)
     census = _Census()
     requests = protocol.Lines(_STDIN)
     while not requests.eof:
-        for request in requests.read():
+        readable, _, _ = select.select([_STDIN, signals], [], [])
+        if signals in readable and wake.is_told_to_end(signals):
+            break
+        for request in requests.read() if _STDIN in readable else ():
             census.answer(request)
     return 0
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
-import os
 import select
-import signal
 import time
 from collections import deque
 from typing import Any
 
-from phoenix.agent import protocol
+from phoenix.agent import protocol, wake
 from phoenix.agent.population import Population
 from phoenix.agent.request import Start, read_start
 
@@ -26,16 +24,15 @@ _USAGE_SECONDS = 10.0
 _BACKOFF_SECONDS = 1.0
 """A process that something else killed comes back, but one that cannot live does not become a fork bomb."""
 
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _START, _END = 0, 1
 
 
 def run() -> int:
     """Serve one load run."""
+    signals = wake.on_signals()
     protocol.hello("load")
-    wake = _wake_on_signals()
     requests = protocol.Lines(_STDIN)
-    first = _first(requests, wake)
+    first = _first(requests, signals)
     if first is None:
         return 0
     start = read_start(first)
@@ -43,7 +40,7 @@ def run() -> int:
     reason, failure = "failed", ""
     try:
         population.prepare()
-        reason = _Load(start, population, requests, wake).run()
+        reason = _Load(start, population, requests, signals).run()
     except BrokenPipeError:
         reason = "eof"
     except OSError as error:
@@ -56,11 +53,11 @@ def run() -> int:
 class _Load:
     """The loop: starts, ends, restarts and status lines, each at its time on one monotonic clock."""
 
-    def __init__(self, start: Start, population: Population, requests: protocol.Lines, wake: int) -> None:
+    def __init__(self, start: Start, population: Population, requests: protocol.Lines, signals: int) -> None:
         self._children = start.children
         self._population = population
         self._requests = requests
-        self._wake = wake
+        self._signals = signals
         self._began = time.monotonic()
         self._deadline = self._began + start.deadline_seconds
         # (due, what, index, pid): ends name the process they mean, for it may have died and been replaced.
@@ -162,10 +159,10 @@ class _Load:
         """Wait for the next thing to do; notice requests, signals and the deadline."""
         due = min(self._status_at, self._deadline, self._agenda[0][0] if self._agenda else math.inf)
         patience = max(0.0, due - time.monotonic())
-        readable, _, _ = select.select([_STDIN, self._wake], [], [], patience)
+        readable, _, _ = select.select([_STDIN, self._signals], [], [], patience)
         if time.monotonic() >= self._deadline:
             self._reason = "deadline"
-        if self._wake in readable and _is_told_to_end(self._wake):
+        if self._signals in readable and wake.is_told_to_end(self._signals):
             self._reason = "signal"
         if _STDIN in readable:
             self._serve()
@@ -179,11 +176,11 @@ class _Load:
             self._reason = "eof"
 
 
-def _first(requests: protocol.Lines, wake: int) -> dict[str, Any] | None:
+def _first(requests: protocol.Lines, signals: int) -> dict[str, Any] | None:
     """The start request; None if the other side left or we were told to end before it came."""
     while not requests.eof:
-        readable, _, _ = select.select([_STDIN, wake], [], [])
-        if wake in readable and _is_told_to_end(wake):
+        readable, _, _ = select.select([_STDIN, signals], [], [])
+        if signals in readable and wake.is_told_to_end(signals):
             return None
         for request in requests.read() if _STDIN in readable else ():
             return request
@@ -213,22 +210,3 @@ def _p99(values: deque[float]) -> float | None:
     if not values:
         return None
     return round(sorted(values)[math.ceil(0.99 * len(values)) - 1], 4)
-
-
-def _wake_on_signals() -> int:
-    """A descriptor that gives the number of each signal that came: the loop waits for it beside stdin."""
-    wake, written = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(written, False)
-    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-    for number in (signal.SIGCHLD, *_ENDING):
-        signal.signal(number, _ignore)
-    return wake
-
-
-def _ignore(_number: int, _frame: object) -> None:
-    """A handler there must be, for ignored signals wake nobody and are inherited by children."""
-
-
-def _is_told_to_end(wake: int) -> bool:
-    return any(number in _ENDING for number in os.read(wake, 4096))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-
 from phoenix.agent import protocol
 
 USAGE = "usage: agent.pyz census | load | strays --owner OWNER"
@@ -21,16 +18,11 @@ def main(arguments: list[str]) -> int:
         return 0  # the control plane is gone
 
 
-def _leave(_number: int, _frame: object) -> None:
-    sys.exit(0)
-
-
 def _run(arguments: list[str]) -> int:
     # Imported late: each command starts without what the others need.
     if arguments == ["census"]:
         from phoenix.agent import census
 
-        signal.signal(signal.SIGTERM, _leave)
         return census.run()
     if arguments == ["load"]:
         from phoenix.agent import load

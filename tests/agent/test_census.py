@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import psutil
 import pytest
@@ -122,18 +123,17 @@ def test_it_tells_what_places_a_tick_in_time(census):
     assert abs(seen["wall"] - time.time()) < 5
     assert abs(seen["mono"] - time.monotonic()) < 5
     assert abs(seen["boot_time"] - psutil.boot_time()) < 2
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        assert seen["boot_id"] == file.read().strip()
+    assert seen["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     later = census.tick()
     assert later["host"]["forks"] >= seen["host"]["forks"]
     assert sum(later["host"]["cpu_ticks"]) >= sum(seen["host"]["cpu_ticks"])
 
 
 def test_a_command_line_is_never_told(census, shell):
-    secret = "hunter2-in-the-command-line"
-    process = shell(f"echo up; read x # {secret}")
+    private = "hunter2-in-the-command-line"
+    process = shell(f"echo up; read x # {private}")
     process.stdout.readline()
-    assert secret not in json.dumps(census.tick())
+    assert private not in json.dumps(census.tick())
 
 
 def test_throttling_is_told_or_missing(census):
@@ -216,7 +216,7 @@ def test_throttling_is_summed_over_the_levels(tmp_path, monkeypatch, version):
     (tmp_path / "proc/5/cgroup").write_text(f"3:memory:/other\n{group}\n")
     for level, count in (("a/b", 3), ("a", 4)):
         folder = tmp_path / "sys" / base / level
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "cpu.stat").write_text(f"usage_usec 5\nnr_periods 10\nnr_throttled {count}\n")
     monkeypatch.setenv("HOST_PROC", str(tmp_path / "proc"))
     monkeypatch.setenv("HOST_SYS", str(tmp_path / "sys"))

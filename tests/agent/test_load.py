@@ -29,11 +29,11 @@ def _table(pids):
     return sorted((psutil.Process(pid).name(), tuple(psutil.Process(pid).cmdline()), pid) for pid in pids)
 
 
-@pytest.mark.parametrize(("name", "processes"), [("realistic", 300), ("high-cardinality", 1000)])
-def test_the_process_table_shows_exactly_the_plan(load, census, strays, tools, name, processes):
-    planned = _plan(name, processes)
+@pytest.mark.parametrize("size", [("realistic", 300), ("high-cardinality", 1000)])
+def test_the_process_table_shows_exactly_the_plan(load, census, strays, tools, size):
+    planned = _plan(*size)
     running = load([p.message() for p in planned.patterns])
-    assert running.first["achieved"] == running.first["requested"] == processes
+    assert running.first["achieved"] == running.first["requested"] == size[1]
     rows = [row for row in tools.rows_of(census.tick()).values() if row["ppid"] == running.pid]
     children = expand([p.message() for p in planned.patterns], 7)
     assert Counter(row["name"] for row in rows) == Counter(child.name for child in children)
@@ -99,7 +99,7 @@ def test_the_environment_holds_the_mark_only(load, tools):
     running = load([tools.pattern("bare")])
     (pid,) = tools.children_of(running.pid)
     assert psutil.Process(pid).environ() == {"PHOENIX_OWNER": running.owner}
-    assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")} == {"/dev/null"}
+    assert {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()} == {"/dev/null"}
     assert psutil.Process(pid).exe() == str(running.run_dir / "0" / "bare")
     assert running.run_dir.stat().st_mode & 0o777 == 0o700
 

@@ -113,7 +113,7 @@ def test_the_start_message_is_what_the_agent_reads():
     [
         ({"names": ["a"]}, "patterns[1]"),
         ({"names": ["a"], "count": 1, "weight": 1}, "patterns[1]"),
-        ({"names": ["a/b"], "count": 1}, "patterns[1].names[0]"),
+        ({"names": ["ok", "a/b"], "weight": 1}, "patterns[1].names[1]"),
         ({"names": [], "count": 1}, "patterns[1].names"),
         ({"names": ["a"], "count": 1, "cpu": {"shape": "steady"}}, "patterns[1].cpu"),
         ({"names": ["a"], "count": 1, "memoryBytes": [2, 1]}, "patterns[1]"),
