@@ -57,7 +57,7 @@ def test_the_oldest_incomplete_batch_is_left_out() -> None:
 
 
 def test_calibration_bounds_the_effective_sample_size() -> None:
-    values = np.random.default_rng(5).normal(size=120)
+    values = np.random.default_rng(6).normal(size=120)
 
     calibrated = estimate_noise(values, tau=100.0)
     assert calibrated.effective == pytest.approx(1.2)
