@@ -1,0 +1,1 @@
+"""Flows: order, concurrency, retries and compensation. No arithmetic and no clients here."""

@@ -1,0 +1,1 @@
+"""Tasks: one observable, idempotent step each, thin over `phoenix.services.run`."""

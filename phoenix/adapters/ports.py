@@ -71,6 +71,7 @@ class RunningCollector:
         pipeline: Display name of the pipeline.
         version: sha256 of the pipeline's own part.
         digest: sha256 of the whole configuration text.
+        owner: The experiment that started it.
         metrics_url: Where its Prometheus exporter answers, for `Host.fetch`.
         telemetry_url: Where its own telemetry answers, for `Host.fetch`.
     """
@@ -80,6 +81,7 @@ class RunningCollector:
     pipeline: str
     version: str
     digest: str
+    owner: str
     metrics_url: str
     telemetry_url: str
 
@@ -149,6 +151,10 @@ class Host(Protocol):
         """What was started there and not stopped, dead or alive."""
         ...
 
+    def config(self, place: str) -> str:
+        """The configuration text of what was started there."""
+        ...
+
     def exit_reason(self, place: str) -> str | None:
         """None while it runs; else why it does not, with its last log lines."""
         ...
@@ -188,6 +194,22 @@ class Host(Protocol):
 
     def clear(self, owner: str) -> None:
         """End and remove everything of `owner` but an active revision, however it was left."""
+        ...
+
+
+class HostDirectory(Protocol):
+    """Finds hosts by their target."""
+
+    def check(self, target: str) -> None:
+        """Look at the target's form only; touches nothing.
+
+        Raises:
+            SpecError: If there is no such kind of target.
+        """
+        ...
+
+    def open(self, target: str) -> Host:
+        """The host of a target that `check` accepts."""
         ...
 
 

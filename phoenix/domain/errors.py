@@ -25,6 +25,7 @@ class PhoenixError(Exception):
     """
 
     default_code = "error"
+    actor = "developer"
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class SpecError(PhoenixError):
     """The author must change a document; `findings` holds every fault, each with its path and fix."""
 
     default_code = "invalid_input"
+    actor = "author"
 
     def __init__(
         self,
@@ -63,9 +65,16 @@ class StateError(PhoenixError):
     """The request is well formed but not possible now (a taken lease, a promotion without a verdict)."""
 
     default_code = "not_possible_now"
+    actor = "operator"
 
 
 class DependencyError(PhoenixError):
     """Something outside failed: a collector, a host, a server, a build, a deadline."""
 
     default_code = "dependency_failed"
+    actor = "outside"
+
+
+def actor_of(fault: BaseException) -> str:
+    """Who can act on a fault: author, operator, outside, or the developer for what nobody foresaw."""
+    return fault.actor if isinstance(fault, PhoenixError) else PhoenixError.actor

@@ -34,3 +34,14 @@ class Finding:
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that refuse."""
     return tuple(f for f in findings if f.severity is Severity.ERROR)
+
+
+def as_document(finding: Finding) -> dict[str, str]:
+    """A finding in its public JSON shape."""
+    return {
+        "severity": finding.severity.value,
+        "code": finding.code,
+        "path": finding.path,
+        "reason": finding.reason,
+        "fix": finding.fix,
+    }

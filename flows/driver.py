@@ -1,0 +1,45 @@
+"""Drives a flow from the command line: `python -m flows.NAME EXPERIMENT`, with a Prefect server if none is named."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from phoenix.adapters.flow_runs import STARTER_PIPE
+from phoenix.adapters.prefect_server import owned_server
+from phoenix.services.run.context import Run
+
+
+def drive(flow: Callable[[str], object]) -> None:
+    """Run `flow` for the experiment named on the command line.
+
+    A SIGTERM that comes before the flow listens for itself must not kill us half-started: it is kept for the flow.
+    """
+    (experiment,) = sys.argv[1:]
+    with ExitStack() as stack:
+        if not os.environ.get("PREFECT_API_URL"):
+            url = stack.enter_context(owned_server())
+            stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
+        flow(experiment)
+
+
+def heed_signals(run: Run) -> None:
+    """Let SIGTERM, SIGINT and the death of our starter end the run by its own clean way.
+
+    Only the main thread may take signals; elsewhere Prefect's own cancellation applies.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda n, _frame: run.halt(f"signal {signal.Signals(n).name}"))
+    if os.environ.get(STARTER_PIPE):
+        threading.Thread(target=_watch_starter, args=(run,), name="starter", daemon=True).start()
+
+
+def _watch_starter(run: Run) -> None:
+    """Our standard input is a pipe that the starter holds open: its end is the starter's end."""
+    sys.stdin.buffer.read()
+    run.halt("its starter ended")

@@ -1,0 +1,69 @@
+"""Starts flows as child processes that own what they need and end with their starter."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from phoenix.adapters.archive import Archive
+from phoenix.adapters.ports import FlowProcess
+
+STARTER_PIPE = "PHOENIX_STARTER_PIPE"
+"""Set in a child's environment: its standard input is a pipe that ends when its starter does."""
+
+
+class ChildFlowRunner:
+    """Runs a flow as `python -m flows.NAME ID` in a session of its own.
+
+    The child holds the other end of a pipe: when its starter dies, however it dies, the child reads the end of the
+    pipe, stops the experiment and cleans up. Its output goes to a log, never to a pipe that could fill.
+
+    Args:
+        home: The installation's state folder; the child's Prefect keeps its own home in it.
+        archive: Keeps the child's log with the experiment's other results.
+    """
+
+    def __init__(self, home: Path, archive: Archive) -> None:
+        self._home = home
+        self._archive = archive
+
+    def start(self, flow: str, experiment: str) -> FlowProcess:
+        log = self._archive.folder(experiment) / "logs" / f"{flow}.log"
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"flows.{flow}", experiment],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**flow_environment(self._home), STARTER_PIPE: "1"},
+                start_new_session=True,
+            )
+        return ChildFlow(process)
+
+
+def flow_environment(home: Path) -> dict[str, str]:
+    """The environment of a flow: Prefect with a home of its own, unless the user named a server."""
+    environment = dict(os.environ)
+    environment.update(
+        PHOENIX_HOME=str(home),
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_LOGGING_EXTRA_LOGGERS="phoenix",
+        PREFECT_LOGGING_COLORS="false",
+    )
+    if "PREFECT_API_URL" not in environment:
+        environment["PREFECT_HOME"] = str(home / "prefect")
+    return environment
+
+
+class ChildFlow:
+    """A flow in a child process."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def interrupt(self) -> None:
+        self._process.terminate()

@@ -1,0 +1,66 @@
+"""The command tree, and the one place where errors become words and exit codes."""
+
+import sys
+
+import typer
+
+from phoenix.cli import collector, experiment, pipeline, recover
+from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
+from phoenix.domain.errors import PhoenixError, SpecError
+
+app = typer.Typer(
+    name="phoenix",
+    help="May a cheaper OpenTelemetry Collector pipeline for process metrics replace the one you pay for?",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(experiment.app, name="experiment")
+app.add_typer(experiment.app, name="exp", hidden=True)
+app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(collector.app, name="collector")
+app.command("recover")(recover.recover)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("phoenix-telemetry"))
+
+
+def run() -> int:
+    """Run a command; returns its exit code."""
+    try:
+        result = app(standalone_mode=False)
+    except PhoenixError as error:
+        show_error(error)
+        return BY_ACTOR[error.actor]
+    except typer.Abort:
+        return ExitCode.STOPPED
+    except KeyboardInterrupt:
+        return ExitCode.STOPPED
+    except typer.Exit as end:
+        return end.exit_code
+    except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "format_message"):
+            typer.echo(
+                f"phoenix: {error.format_message()}\nTry 'phoenix --help'.", err=True
+            )  # a usage error of click
+            return ExitCode.INVALID
+        raise
+    return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def show_error(error: PhoenixError) -> None:
+    """What, why, and what to do, on standard error; every finding on lines of its own."""
+    print(f"phoenix: {error.message}", file=sys.stderr)  # noqa: T201
+    if isinstance(error, SpecError):
+        for finding in error.findings:
+            print(f"  {finding.severity}: {finding.path}: {finding.reason}", file=sys.stderr)  # noqa: T201
+            if finding.fix:
+                print(f"      {finding.fix}", file=sys.stderr)  # noqa: T201
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,125 @@
+"""`phoenix experiment`: run, look, stop, promote, delete."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phoenix.cli.output import Format, FormatOption
+
+app = typer.Typer(
+    help="Run an experiment to its verdict, look at it, act on it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Reference = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name or id; a name means its newest experiment.")
+]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
+RUNNABLE = (Format.TABLE, Format.JSON, Format.YAML)
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Option("--file", "-f", help="The experiment, YAML.")],
+    output: FormatOption = Format.TABLE,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the configurations and the plan only.")
+    ] = False,
+) -> int:
+    """Run an experiment to its verdict. Example: catalog/experiments/topk-on-this-host.yaml."""
+    from phoenix.cli.experiment_run import print_plan, run_to_the_end
+    from phoenix.composition import compose
+
+    phoenix = compose()
+    draft = phoenix.drafts.read(file)
+    if dry_run:
+        print_plan(draft)
+        return 0
+    return run_to_the_end(phoenix, draft, output)
+
+
+@app.command("list")
+def list_experiments(output: FormatOption = Format.TABLE) -> None:
+    """List the experiments, newest first."""
+    from phoenix.cli.experiment_view import LIST_COLUMNS, list_row
+    from phoenix.cli.output import write_document, write_rows
+    from phoenix.cli.recover import opened
+    from phoenix.services.summaries import summarise
+
+    records = opened().experiments.list()
+    if output in (Format.JSON, Format.YAML):
+        write_document([summarise(record) for record in records], output)
+    else:
+        write_rows([list_row(record) for record in records], LIST_COLUMNS, output)
+
+
+@app.command()
+def status(
+    name: Reference,
+    output: FormatOption = Format.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", "--follow", help="Go on until it is over.")] = False,
+) -> None:
+    """Show where an experiment stands."""
+    from phoenix.cli.experiment_view import status_text
+    from phoenix.cli.live import follow
+    from phoenix.cli.output import write, write_document
+    from phoenix.cli.recover import opened
+    from phoenix.services.summaries import summarise
+
+    phoenix = opened()
+    record = phoenix.experiments.get(name)
+    if watch:
+        follow(phoenix.store, record.id)
+        record = phoenix.experiments.get(record.id)
+    if output in (Format.JSON, Format.YAML):
+        write_document(summarise(record), output)
+    else:
+        write(status_text(summarise(record)))
+
+
+@app.command()
+def compare(name: Reference, output: FormatOption = Format.TABLE) -> None:
+    """Show both variants' figures, the effects with their intervals, and every criterion."""
+    from phoenix.cli.experiment_view import COMPARE_COLUMNS, comparison_text
+    from phoenix.cli.output import write, write_document, write_rows
+    from phoenix.cli.recover import opened
+    from phoenix.services.summaries import criteria_rows, summarise
+
+    summary = summarise(opened().experiments.get(name))
+    if output in (Format.JSON, Format.YAML):
+        write_document(summary, output)
+    elif output is Format.TABLE:
+        write(comparison_text(summary))
+    else:
+        write_rows(criteria_rows(summary), COMPARE_COLUMNS, output)
+
+
+@app.command()
+def stop(name: Reference, reason: Reason = "asked for on the command line") -> None:
+    """Ask a running experiment to end; it cleans up and says so."""
+    from phoenix.cli.experiment_run import await_end
+    from phoenix.cli.recover import opened
+
+    phoenix = opened()
+    record = phoenix.experiments.stop(name, reason)
+    await_end(phoenix, record.id)
+
+
+@app.command()
+def promote(name: Reference, reason: Reason = "asked for on the command line") -> int:
+    """Make the candidate of a reported PROMOTE verdict the active pipeline, and watch it."""
+    from phoenix.cli.experiment_run import promote_to_the_end
+    from phoenix.cli.recover import opened
+
+    return promote_to_the_end(opened(), name, reason)
+
+
+@app.command()
+def delete(name: Reference) -> None:
+    """Forget an experiment that is over: record, history, scrapes, logs and reports."""
+    from phoenix.cli.recover import opened
+
+    record = opened().experiments.delete(name)
+    typer.echo(f"deleted {record.name} ({record.id})", err=True)

@@ -1,0 +1,137 @@
+"""Drives `phoenix experiment run` and `promote` from a terminal: start, show, stop on Ctrl-C, say how it ended."""
+
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from phoenix.adapters.documents import dump_yaml
+from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
+from phoenix.cli.experiment_view import verdict_text
+from phoenix.cli.live import follow
+from phoenix.cli.output import Format, write, write_document
+from phoenix.cli.recover import opened_by
+from phoenix.domain.durations import format_duration
+from phoenix.domain.findings import Finding
+from phoenix.domain.phases import Outcome, Phase
+from phoenix.domain.record import ExperimentRecord
+from phoenix.domain.samples import Variant
+from phoenix.services.summaries import summarise
+
+if TYPE_CHECKING:
+    from phoenix.adapters.ports import FlowProcess
+    from phoenix.composition import Phoenix
+    from phoenix.services.drafts import Draft
+
+ENDING_PATIENCE_SECONDS = 90
+"""Ending two collectors, a load and a server takes up to 30 s on a loaded machine; then the person is told."""
+
+
+def print_plan(draft: "Draft") -> None:
+    """The rendered configurations and the steps; nothing is touched."""
+    spec = draft.document.spec
+    for variant in Variant:
+        arm = draft.plan.arm(variant)
+        write(f"# {variant}: {arm.pipeline}, version {arm.version}\n{dump_yaml(arm.measurement_config())}---")
+    load = f"{spec.load.profile}, seed {spec.load.seed}" if spec.load else "none"
+    steps = {
+        "experiment": draft.document.metadata.name,
+        "targets": list(spec.targets),
+        "load": load,
+        "scrapes": f"{spec.warmup} to warm up, then at least {spec.minimum_scrapes}, "
+        f"every {format_duration(spec.scrape_interval)}, for at most {format_duration(spec.maximum_duration)}",
+        "criteria": [
+            f"{c.metric.value} {c.kind.value} {c.limit:g} ({c.role.value})" for c in spec.criteria()
+        ],
+        "onPromote": spec.on_promote.value,
+        "warnings": [f"{f.path}: {f.reason}" for f in draft.findings],
+    }
+    write("# plan\n" + dump_yaml(steps))
+
+
+def run_to_the_end(phoenix: "Phoenix", draft: "Draft", form: Format) -> int:
+    """Record, start, follow; returns the exit code of the verdict."""
+    _say_findings(draft.findings)
+    opened_by(phoenix)
+    phoenix.installer.install(_say)
+    phoenix.experiments.refuse_invalid(draft)
+    record = phoenix.experiments.create(draft)
+    _say(f"{record.name} ({record.id}): starting")
+    return _see_through(phoenix, record, phoenix.experiments.start(record), form)
+
+
+def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str) -> int:
+    """Start the promotion, follow; exit 0 if the candidate is active in the end."""
+    record, process = phoenix.experiments.promote(name, reason)
+    return _see_through(phoenix, record, process, Format.TABLE)
+
+
+def await_end(phoenix: "Phoenix", experiment: str) -> None:
+    """Wait until a stopped experiment has cleaned up."""
+    deadline = time.monotonic() + ENDING_PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        phoenix.recovery.recover(wait_for_stopping=False)
+        if phoenix.experiments.get(experiment).phase.is_over:
+            _say("stopped; the host is as it was")
+            return
+        time.sleep(0.2)
+    _say(f"still cleaning up after {ENDING_PATIENCE_SECONDS} s: phoenix experiment status {experiment}")
+
+
+def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowProcess", form: Format) -> int:
+    try:
+        follow(phoenix.store, record.id, poll=lambda: process.poll() is None)
+        _await(process)
+    except KeyboardInterrupt:
+        _interrupt(phoenix, record.id, process)
+    if not phoenix.experiments.get(record.id).phase.is_over:
+        phoenix.recovery.recover()
+    ended = phoenix.experiments.get(record.id)
+    report = phoenix.experiments.report(ended)
+    if form in (Format.JSON, Format.YAML):
+        write_document({**summarise(ended), "report": str(report)}, form)
+    else:
+        write(verdict_text(summarise(ended)) + f"\nreport: {report}")
+    return exit_code_of_ending(ended, phoenix.experiments.failed_for(ended))
+
+
+def _interrupt(phoenix: "Phoenix", experiment: str, process: "FlowProcess") -> None:
+    """Ask for the end and wait for it; a second Ctrl-C does not cut the clean-up short."""
+    _say("stopping; cleaning up the host (this takes some seconds)")
+    if not phoenix.experiments.get(experiment).phase.is_over:
+        phoenix.experiments.stop(experiment, "interrupted on the command line")
+    process.interrupt()
+    while process.poll() is None:
+        try:
+            _await(process)
+        except KeyboardInterrupt:
+            _say("still cleaning up; what is left would be ended by its deadline or by phoenix recover")
+
+
+def _await(process: "FlowProcess") -> None:
+    while process.poll() is None:
+        time.sleep(0.05)
+
+
+def exit_code_of_ending(record: ExperimentRecord, failed_for: str) -> ExitCode:
+    """The exit code of an experiment that is over, by its ending, its outcome, its verdict, or who can act."""
+    if record.outcome is Outcome.REVERTED:
+        return ExitCode.ROLL_BACK
+    match record.phase:
+        case Phase.COMPLETED:
+            verdict = (record.result or {}).get("verdict")
+            by_verdict = {"PROMOTE": ExitCode.DONE, "ROLL_BACK": ExitCode.ROLL_BACK}
+            return by_verdict.get(str(verdict), ExitCode.INCONCLUSIVE)
+        case Phase.STOPPED:
+            return ExitCode.STOPPED
+        case _:
+            return BY_ACTOR[failed_for]
+
+
+def _say_findings(findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        _say(f"{finding.severity}: {finding.path}: {finding.reason} ({finding.fix})")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

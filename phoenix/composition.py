@@ -1,0 +1,120 @@
+"""The one place where services get their adapters.
+
+Everything is imported and made on first use: `phoenix --help` and the refusal of a bad file touch nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from phoenix.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from phoenix.adapters.archive import Archive
+    from phoenix.adapters.catalog import Catalog
+    from phoenix.adapters.collector_binary import CollectorInstaller
+    from phoenix.adapters.ports import ConfigValidator, ExperimentStore, HostDirectory
+    from phoenix.domain.record import Driver
+    from phoenix.services.drafts import Drafts
+    from phoenix.services.experiments import Experiments
+    from phoenix.services.pipelines import Pipelines
+    from phoenix.services.recovery import Recovery
+
+
+class Phoenix:
+    """The services of this installation, wired.
+
+    Args:
+        settings: Where things are kept.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        from phoenix.adapters.catalog import Catalog, shipped_folder
+
+        return Catalog((*self.settings.catalog_folders(), shipped_folder()))
+
+    @cached_property
+    def installer(self) -> CollectorInstaller:
+        from phoenix.adapters.collector_binary import CollectorInstaller
+
+        return CollectorInstaller(self.settings.cache / "collector", os.environ)
+
+    @cached_property
+    def validator(self) -> ConfigValidator:
+        from phoenix.adapters.collector_validate import BinaryValidator
+
+        return BinaryValidator(self.installer.installed().path)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        from phoenix.services.pipelines import Pipelines
+
+        return Pipelines(self.catalog, lambda: self.validator)
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        from phoenix.services.drafts import Drafts
+
+        return Drafts(self.pipelines, self.catalog, self.hosts)
+
+    @cached_property
+    def hosts(self) -> HostDirectory:
+        from phoenix.adapters.hosts.directory import Hosts
+
+        return Hosts(self.settings.home / "hosts", lambda: self.installer.installed().path, self._agent)
+
+    @cached_property
+    def store(self) -> ExperimentStore:
+        from phoenix.adapters.store.engine import open_engine
+        from phoenix.adapters.store.experiments import SqlExperimentStore
+
+        return SqlExperimentStore(open_engine(self.settings.store_url()))
+
+    @cached_property
+    def archive(self) -> Archive:
+        from phoenix.adapters.archive import Archive
+
+        return Archive(self.settings.home / "experiments")
+
+    @cached_property
+    def experiments(self) -> Experiments:
+        from phoenix.adapters.flow_runs import ChildFlowRunner
+        from phoenix.services.experiments import Experiments
+
+        flows = ChildFlowRunner(self.settings.home, self.archive)
+        return Experiments(self.store, self.hosts, self.archive, flows, lambda: self.validator, _this_process)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        from phoenix.adapters.drivers import is_alive
+        from phoenix.services.recovery import Recovery
+
+        return Recovery(self.store, self.experiments, is_alive)
+
+    def _agent(self) -> Path:
+        from phoenix.adapters import agent_archive
+
+        return agent_archive.write_to(self.settings.cache / "agent")
+
+
+def compose() -> Phoenix:
+    """Wire the services from the environment's settings."""
+    return Phoenix(Settings())
+
+
+def _this_process() -> Driver:
+    from phoenix.adapters.drivers import process
+    from phoenix.domain.errors import DependencyError
+
+    driver = process(os.getpid())
+    if driver is None:
+        raise DependencyError("/proc does not show this process; Phoenix needs a Linux process table.")
+    return driver

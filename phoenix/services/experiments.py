@@ -1,0 +1,181 @@
+"""The verbs of an experiment, for every door: create, start, look, stop, promote, delete."""
+
+import secrets
+import string
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from phoenix.adapters.archive import Archive
+from phoenix.adapters.ports import (
+    ConfigValidator,
+    ExperimentStore,
+    FlowProcess,
+    FlowRunner,
+    Host,
+    HostDirectory,
+)
+from phoenix.domain.comparison import Verdict
+from phoenix.domain.errors import DependencyError, StateError
+from phoenix.domain.experiment import read_document
+from phoenix.domain.findings import as_document
+from phoenix.domain.phases import Outcome, Phase
+from phoenix.manifests.plan import Plan
+from phoenix.domain.record import Driver, EventKind, ExperimentRecord
+from phoenix.manifests.plan import Plan
+from phoenix.services.drafts import Draft
+from phoenix.services.reports import write_report
+from phoenix.services.run.context import Run
+from phoenix.services.run.validating import validated
+
+_ID_LETTERS = string.ascii_lowercase + string.digits
+
+
+class Experiments:
+    """Experiments of this installation."""
+
+    def __init__(
+        self,
+        store: ExperimentStore,
+        hosts: HostDirectory,
+        archive: Archive,
+        flows: FlowRunner,
+        validator: Callable[[], ConfigValidator],
+        this_process: Callable[[], Driver],
+    ) -> None:
+        self._store = store
+        self._hosts = hosts
+        self._archive = archive
+        self._flows = flows
+        self._validator = validator
+        self._this_process = this_process
+
+    def refuse_invalid(self, draft: Draft) -> None:
+        """Have the collector check both configurations, before anything is recorded.
+
+        Raises:
+            SpecError: With what it says of each variant that it refuses.
+        """
+        validated(draft.plan, self._validator())
+
+    def create(self, draft: Draft) -> ExperimentRecord:
+        """Record a draft; nothing is started."""
+        record = ExperimentRecord(
+            id="exp-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8)),
+            name=draft.document.metadata.name,
+            document={"document": draft.document.as_document(), "plan": draft.plan.as_document()},
+            phase=Phase.PENDING,
+            outcome=Outcome.NONE,
+            created_at=datetime.now(UTC),
+            findings=tuple(as_document(finding) for finding in draft.findings),
+        )
+        self._store.create(record)
+        return record
+
+    def start(self, record: ExperimentRecord) -> FlowProcess:
+        """Start the experiment's flow.
+
+        Raises:
+            StateError: If it was started before.
+        """
+        if record.phase is not Phase.PENDING:
+            raise StateError(f"{record.name} was started before and is {record.phase.value}.")
+        # Until the flow names itself, its starter answers for it: a record whose starter died is recovered.
+        self._store.drive(record.id, self._this_process())
+        return self._flows.start("experiment", record.id)
+
+    def promote(self, reference: str, reason: str) -> tuple[ExperimentRecord, FlowProcess]:
+        """Start the promotion of an experiment that said PROMOTE and was only reported.
+
+        Raises:
+            StateError: If its verdict is another, or something was done about it already.
+        """
+        record = self._store.get(reference)
+        verdict = (record.result or {}).get("verdict")
+        if record.phase is not Phase.COMPLETED or verdict != Verdict.PROMOTE:
+            stands = (
+                f"its verdict is {verdict}" if verdict else f"it has no verdict and is {record.phase.value}"
+            )
+            raise StateError(
+                f"{record.name} cannot be promoted: {stands}.",
+                code="not_promotable",
+                hint="only a completed experiment with the verdict PROMOTE can; run it again",
+            )
+        if record.outcome is not Outcome.REPORTED:
+            raise StateError(
+                f"{record.name} cannot be promoted: it is {record.outcome.value} already.",
+                code="not_promotable",
+            )
+        self._store.append(record.id, EventKind.NOTE, "promote_requested", {"reason": reason})
+        return record, self._flows.start("promotion", record.id)
+
+    def stop(self, reference: str, reason: str) -> ExperimentRecord:
+        """Ask a running experiment to end and clean up.
+
+        Raises:
+            StateError: If it is over.
+        """
+        record = self._store.get(reference)
+        if record.phase.is_over:
+            raise StateError(f"{record.name} is over already: {record.phase.value}.", code="already_over")
+        self._store.request_stop(record.id, reason)
+        return self._store.get(record.id)
+
+    def delete(self, reference: str) -> ExperimentRecord:
+        """Forget an experiment that is over: record, ledger, scrapes, logs, reports.
+
+        Raises:
+            StateError: If it is not over.
+        """
+        record = self._store.get(reference)
+        if not record.phase.is_over:
+            raise StateError(
+                f"{record.name} is {record.phase.value}; only an experiment that is over can be deleted.",
+                code="still_running",
+                hint=f"phoenix experiment stop {record.name}",
+            )
+        self._store.delete(record.id)
+        self._archive.delete(record.id)
+        return record
+
+    def get(self, reference: str) -> ExperimentRecord:
+        return self._store.get(reference)
+
+    def list(self, limit: int = 100) -> tuple[ExperimentRecord, ...]:
+        return self._store.list(limit=limit)
+
+    def report(self, record: ExperimentRecord) -> Path:
+        """Write its report, one offline HTML file; returns where."""
+        return write_report(
+            self._archive, record, self._store.scrapes(record.id), self._store.events(record.id)
+        )
+
+    def failed_for(self, record: ExperimentRecord) -> str:
+        """Who can act on what made it fail (`PhoenixError.actor`); outside where nothing else is known."""
+        failures = [
+            e for e in self._store.events(record.id) if e.kind is EventKind.FAILED and e.step == "run"
+        ]
+        return str(failures[-1].data["actor"]) if failures else DependencyError.actor
+
+    def open_run(self, experiment: str) -> Run:
+        """Become the driver of an experiment."""
+        record = self._store.get(experiment)
+        self._store.drive(record.id, self._this_process())
+        return self.run_of(record)
+
+    def run_of(self, record: ExperimentRecord) -> Run:
+        """The run of a recorded experiment, without becoming its driver."""
+        document = read_document(record.document["document"])
+        plan = Plan.from_document(record.document["plan"])  # type: ignore[arg-type]
+        return Run(
+            record,
+            document,
+            plan,
+            self._store,
+            self._open_hosts(document.spec.targets),
+            self._archive,
+            self._validator,
+        )
+
+    def _open_hosts(self, targets: Sequence[str]) -> tuple[Host, ...]:
+        return tuple(self._hosts.open(target) for target in targets)

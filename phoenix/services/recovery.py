@@ -1,0 +1,135 @@
+"""Repairs what a lost driver left: compares ledger, leases and hosts, and brings each experiment to its end.
+
+The end is the one the uninterrupted run would have reached, as far as the ledger proves it: a promotion that switched
+production and whose pipeline works stays; one that did not switch is taken back; an experiment without a verdict is
+stopped. Doing it twice is doing it once, and what has a live driver is left alone.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from phoenix.adapters.ports import ExperimentStore
+from phoenix.domain.comparison import Verdict
+from phoenix.domain.errors import PhoenixError
+from phoenix.domain.phases import OnPromote, Outcome, Phase
+from phoenix.domain.record import EventKind, ExperimentRecord
+from phoenix.services.experiments import Experiments
+from phoenix.services.run import cleaning, promoting
+from phoenix.services.run.context import LEASE_LIFETIME, Run
+from phoenix.services.run.ending import outcome_without_promotion
+
+STOPPING_PATIENCE = timedelta(seconds=45)
+"""How long to wait for a live driver that was asked to stop; ending a collector takes up to 5 s, a server 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What recovery did about one experiment.
+
+    Attributes:
+        experiment: Its id.
+        name: Its name.
+        phase: The phase it was found in.
+        ended: How it ended; None where it was left alone.
+        words: What was done or why not, one sentence.
+        failed: The repair was tried and did not succeed; it can be tried again.
+    """
+
+    experiment: str
+    name: str
+    phase: Phase
+    ended: Phase | None
+    words: str
+    failed: bool = False
+
+
+class Recovery:
+    """Finds and repairs what nobody drives any more."""
+
+    def __init__(
+        self, store: ExperimentStore, experiments: Experiments, is_alive: Callable[[ExperimentRecord], bool]
+    ) -> None:
+        self._store = store
+        self._experiments = experiments
+        self._is_alive = is_alive
+
+    def recover(self, *, wait_for_stopping: bool = True) -> tuple[Repair, ...]:
+        """Repair every unfinished experiment without a live driver.
+
+        Args:
+            wait_for_stopping: Give a driver that was asked to stop the time to do so.
+
+        Returns:
+            One entry for each unfinished experiment; one that failed to repair says why and can be tried again.
+        """
+        return tuple(self._repair(record, wait_for_stopping) for record in self._store.unfinished())
+
+    def _repair(self, record: ExperimentRecord, wait: bool) -> Repair:
+        if record.phase is Phase.PENDING and record.driver is None and not record.stop_requested:
+            return Repair(record.id, record.name, record.phase, None, "recorded, not started yet")
+        if self._has_driver(record, wait):
+            return Repair(record.id, record.name, record.phase, None, "is being driven; left alone")
+        current = self._store.get(record.id)
+        if current.phase.is_over:
+            return Repair(record.id, record.name, record.phase, current.phase, "ended by itself")
+        try:
+            ended = self._end(current)
+        except PhoenixError as fault:
+            words = f"could not be repaired: {fault.message}"
+            return Repair(record.id, record.name, record.phase, None, words, failed=True)
+        return Repair(record.id, record.name, record.phase, ended, "cleaned up; its driver was gone")
+
+    def _has_driver(self, record: ExperimentRecord, wait: bool) -> bool:
+        deadline = time.monotonic() + STOPPING_PATIENCE.total_seconds()
+        while self._is_alive(record):
+            if not (wait and record.stop_requested) or time.monotonic() > deadline:
+                return True
+            time.sleep(0.1)
+            record = self._store.get(record.id)
+            if record.phase.is_over:
+                return False
+        return False
+
+    def _end(self, record: ExperimentRecord) -> Phase:
+        run = self._experiments.run_of(record)
+        for host in run.hosts:
+            run.leases[host.name] = host.acquire(run.id, LEASE_LIFETIME)
+        outcome = self._settle_promotion(run)
+        cleaning.clean_up(run)
+        phase, outcome, words = self._ending(record, run, outcome)
+        self._store.finish(record.id, phase, outcome, words)
+        return phase
+
+    def _settle_promotion(self, run: Run) -> Outcome | None:
+        """PROMOTED where production was switched on every host and the pipeline lives; else take it back."""
+        events = self._store.events(run.id)
+        begun = [e for e in events if e.kind is EventKind.INTENT and e.step.startswith("promote@")]
+        if not begun:
+            return None
+        switched = all(_is_ours_and_lives(run, index) for index in range(len(run.hosts)))
+        if switched and not any(e.kind is EventKind.NOTE and e.step == "breach" for e in events):
+            return Outcome.PROMOTED
+        promoting.take_back(run)
+        return Outcome.REVERTED if switched else Outcome.NONE
+
+    def _ending(
+        self, record: ExperimentRecord, run: Run, promotion: Outcome | None
+    ) -> tuple[Phase, Outcome, str]:
+        gone = f"its driver was lost in the phase {record.phase.value}; phoenix recover ended it"
+        judged = any(e.kind is EventKind.DONE and e.step == "compare" for e in self._store.events(record.id))
+        if promotion in (Outcome.PROMOTED, Outcome.REVERTED):
+            return Phase.COMPLETED, promotion, gone
+        verdict = (record.result or {}).get("verdict")
+        if not judged or (verdict == Verdict.PROMOTE and run.spec.on_promote is OnPromote.AUTO):
+            reason = f"stopped: {record.stop_requested}; " if record.stop_requested else ""
+            return Phase.STOPPED, Outcome.STOPPED, reason + gone
+        return Phase.COMPLETED, outcome_without_promotion(Verdict(str(verdict)), run.spec.on_promote), gone
+
+
+def _is_ours_and_lives(run: Run, index: int) -> bool:
+    active = run.hosts[index].active()
+    return (
+        active is not None and active.owner == run.id and run.hosts[index].exit_reason(active.place) is None
+    )

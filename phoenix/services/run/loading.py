@@ -1,0 +1,32 @@
+"""Starts the load simulation on every host and hands it to the run, which ends it with its sessions."""
+
+from phoenix.domain.phases import Phase
+from phoenix.manifests.plan import lifetime
+from phoenix.services.run.context import Run
+
+
+def start_load(run: Run) -> None:
+    """Start what the plan asks for; nothing where it asks for no load.
+
+    Raises:
+        DependencyError: If the generator does not reach the population asked for.
+    """
+    run.enter(Phase.STARTING_LOAD)
+    if run.plan.load is None:
+        run.note("load", {"processes": 0})
+        return
+    for host in run.hosts:
+        run.check_stop()
+        run.keep_leases()
+        with run.step(f"load@{host.name}") as outcome:
+            session = run.sessions.enter_context(
+                host.start_load(run.id, run.plan.load, run.plan.seed, lifetime(run.spec))
+            )
+            run.loads.append(session)
+            status = session.status()
+            outcome.update(requested=status.requested, achieved=status.achieved)
+
+
+def load_fault(run: Run) -> str | None:
+    """Why the load ended although nobody asked; None while it runs."""
+    return next((f"the load ended: {status.error}" for s in run.loads if (status := s.status()).error), None)

@@ -1,0 +1,79 @@
+"""Scrapes both variants until the comparison decides, the time is up, or something ends the run."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from phoenix.domain.comparison import Comparison, Verdict, compare
+from phoenix.domain.phases import Phase
+from phoenix.manifests.plan import lifetime
+from phoenix.domain.samples import Scrape, Variant
+from phoenix.services.measurement import Measurement
+from phoenix.services.run.context import Run
+from phoenix.services.run.deploying import first_death
+from phoenix.services.run.judging import interrupted_by, save
+from phoenix.services.run.loading import load_fault
+from phoenix.services.ticker import Ticker
+
+OnScrape = Callable[[int, Comparison | None], None]
+"""Told after each scrape: its number and the comparison so far, None in the warm-up."""
+
+
+def collect(run: Run, on_scrape: OnScrape) -> None:
+    """Take scrapes, record each, and look at the comparison after each from the end of the warm-up on.
+
+    Raises:
+        RunStopped: If a stop was asked for; looked at before each scrape.
+    """
+    run.enter(Phase.WARMING_UP)
+    with ExitStack() as sessions:
+        measurements = [_open(run, index, sessions) for index in range(len(run.hosts))]
+        ticker = Ticker(run.spec.scrape_interval, run.halted)
+        history: list[Scrape] = []
+        for number in range(1, run.spec.last_scrape() + 1):
+            at_seconds = ticker.wait()
+            run.check_stop()
+            run.keep_leases()
+            scrapes = [m.scrape(number, at_seconds, measured=number > run.spec.warmup) for m in measurements]
+            run.store.add_scrapes(run.id, scrapes)
+            history.extend(scrapes)
+            if number == run.spec.warmup:
+                run.enter(Phase.MEASURING)
+            if _is_over(run, number, history, on_scrape):
+                return
+
+
+def _open(run: Run, index: int, sessions: ExitStack) -> Measurement:
+    host = run.hosts[index]
+    census = sessions.enter_context(host.open_census(run.id, lifetime(run.spec)))
+    baseline, candidate = (host.collector(variant.value) for variant in Variant)
+    if baseline is None or candidate is None:
+        raise AssertionError("a variant was not deployed")
+    return Measurement(
+        host, baseline, candidate, census, run.spec.critical_processes, run.spec.scrape_interval
+    )
+
+
+def _is_over(run: Run, number: int, history: Sequence[Scrape], on_scrape: OnScrape) -> bool:
+    if ended := _ended_early(run, number, history):
+        run.note("interrupted", {"reason": ended, "scrape": number})
+    if number <= run.spec.warmup and not ended:
+        on_scrape(number, None)
+        return False
+    comparison = interrupted_by(compare(history, run.design()), ended)
+    save(run, comparison)
+    on_scrape(number, comparison)
+    return bool(ended) or comparison.verdict is not Verdict.INCONCLUSIVE
+
+
+def _ended_early(run: Run, number: int, history: Sequence[Scrape]) -> str:
+    """What makes going on pointless, in words; "" while nothing does."""
+    for host in run.hosts:
+        if reason := first_death(host):
+            return reason
+    if reason := load_fault(run):
+        return reason
+    if number == run.spec.warmup:
+        missing = [f"{p!r} on {s.host}" for s in history if s.number == number for p in s.unmatched]
+        if missing:
+            return f"no living process matches {', '.join(missing)}; retention cannot be judged"
+    return ""

@@ -1,0 +1,16 @@
+"""Promote the candidate, or leave production as it is."""
+
+from phoenix.domain.comparison import Comparison
+from phoenix.services.run import deciding
+from phoenix.services.run.context import Run
+from tasks.step import step
+
+
+@step("promote-or-roll-back")
+def promote_or_roll_back(run: Run, comparison: Comparison) -> None:
+    deciding.act(run, comparison)
+
+
+@step("promote")
+def promote(run: Run) -> None:
+    deciding.promote(run)
