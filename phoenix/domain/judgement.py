@@ -67,7 +67,7 @@ def judge(
             return _judge_retention(criterion, critical)
         case Kind.MINIMUM:
             return _judge_floor(criterion, levels_of(window, criterion.metric, Variant.CANDIDATE))
-    assert_never(criterion.kind)
+    assert_never(criterion.kind)  # pragma: no cover - for the type checker
 
 
 def _judge_reduction(criterion: Criterion, ratio: LogRatio, design: Design) -> CriterionResult:
