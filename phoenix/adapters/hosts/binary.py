@@ -61,7 +61,7 @@ def complaint_about(binary: Path, config: Path, environ: Mapping[str, str]) -> s
         raise _broken(binary, str(error)) from error
     if done.returncode == 0:
         return None
-    words = done.stderr.decode(errors="replace").strip()
+    words = done.stderr.decode(errors="replace").strip().removeprefix("Error: ")
     if done.returncode in _TIMED_OUT:
         raise _broken(binary, f"no answer to `validate` within {_VALIDATE.total_seconds():.0f} s")
     if done.returncode in _NOT_RUNNABLE:

@@ -43,7 +43,7 @@ class CollectorHouse:
     """What the collectors of one host share."""
 
     marks: HostMarks
-    binary: Path
+    binary: Callable[[], Path]
     places: Places
     configs: Configs
     revisions: Revisions
@@ -58,6 +58,7 @@ class Collectors:
     def __init__(self, house: CollectorHouse, environ: Callable[[], dict[str, str]]) -> None:
         self._house = house
         self._environ = environ
+        self._drafts = house.marks.folder / "checks"
 
     def start(self, place: str, launch: CollectorLaunch, lease: Lease) -> PlaceRecord:
         """See `Host.start_collector`; the same again returns what runs."""
@@ -85,9 +86,12 @@ class Collectors:
             return f"nothing was started in {place}"
         if house.supervisor.is_running(record.identity):
             return None
-        words = house.supervisor.exit_words(house.places.path(place), record.identity, record.lifetime)
         lines = house.places.log_lines(place, _LINES)
-        return "\n".join([f"the collector in {place} {words}", *lines])
+        return "\n".join([f"the collector in {place} {self._exit_words(record)}", *lines])
+
+    def _exit_words(self, record: PlaceRecord) -> str:
+        folder = self._house.places.path(record.place)
+        return self._house.supervisor.exit_words(folder, record.identity, record.lifetime)
 
     def stop(self, place: str) -> str:
         """See `Host.stop_collector`."""
@@ -107,6 +111,13 @@ class Collectors:
             for port in (record.metrics, record.telemetry):
                 self._house.fetcher.forget(f"http://{LOOPBACK}:{port}/")
         end_all(lambda: self._members(place, record))
+
+    def drafts_of(self, owner: str) -> list[Path]:
+        """Configurations that were being checked when their owner died; no place has a dot in its name."""
+        if not self._drafts.is_dir():
+            return []
+        ends = (f"{owner}.yaml", f"{owner}.yaml{durable.TEMPORARY}")
+        return [path for path in self._drafts.iterdir() if path.name.partition(".")[2] in ends]
 
     def _members(self, place: str, record: PlaceRecord | None) -> list[Row]:
         """By session, which holds when an environment was replaced, and by marks, which hold when a record is lost."""
@@ -128,18 +139,14 @@ class Collectors:
 
     def _demand_valid(self, place: str, launch: CollectorLaunch) -> None:
         """Ask the binary before anything is touched: what runs in the place goes on running if this is refused."""
-        folder = self._house.marks.folder / "runs" / launch.owner
-        draft = folder / f"{CHECK}-{place}.yaml"
-        durable.make_folder(folder)
+        draft = self._drafts / f"{place}.{launch.owner}.yaml"
+        durable.make_folder(self._drafts)
         try:
             durable.write(draft, launch.config)
             record = self._intent(place, launch)
-            binary.demand_valid(self._house.binary, draft, self._environment(record, launch.config, CHECK))
+            binary.demand_valid(self._house.binary(), draft, self._environment(record, launch.config, CHECK))
         finally:
             draft.unlink(missing_ok=True)
-            for empty in (folder, folder.parent):
-                with suppress(OSError):
-                    empty.rmdir()  # the other arm may still use it
 
     def _start_once(self, place: str, launch: CollectorLaunch, lease: Lease) -> PlaceRecord:
         house = self._house
@@ -176,7 +183,7 @@ class Collectors:
 
     def _spawn(self, record: PlaceRecord, launch: CollectorLaunch) -> PlaceRecord:
         house = self._house
-        command = [str(house.binary), f"--config={house.configs.path(record.digest)}"]
+        command = [str(house.binary().resolve()), f"--config={house.configs.path(record.digest)}"]
         environ = self._environment(record, launch.config, record.place)
         folder = house.places.path(record.place)
         identity = house.supervisor.spawn(command, environ, folder, launch.lifetime)
@@ -211,8 +218,7 @@ class Collectors:
                     record.place, f"its telemetry does not answer after {READY_SECONDS:.0f} s"
                 )
             time.sleep(_PAUSE)
-        reason = self.exit_reason(record.place) or "it ended"
-        raise self._failure(record.place, reason.splitlines()[0])
+        raise self._failure(record.place, f"it {self._exit_words(record)}")
 
     def _failure(self, place: str, why: str) -> DependencyError:
         lines = self._house.places.log_lines(place, _TAIL)

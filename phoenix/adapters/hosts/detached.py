@@ -29,6 +29,7 @@ _LEADER = 'umask 077; trap : TERM INT HUP; d=$1; shift; echo $$ >"$d/leader"; "$
 _COLLECTOR = 'echo $$ >"$1/pid"; shift; exec "$@"'
 
 _SPAWN_SECONDS = 10.0
+_NOTE_SECONDS = 1.0
 _PAUSE = 0.005
 _SIGNALLED = 128
 _DEADLINE = 124
@@ -120,9 +121,19 @@ class DetachedSupervisor:
         leader = process_table.row(identity.leader)
         return leader is None or leader.started == identity.leader_started
 
+    def _exit_status(self, folder: Path, identity: ProcessIdentity | None) -> int | None:
+        """What the leader noted; awaited for a moment while it lives, for the collector dies before that is written."""
+        deadline = time.monotonic() + _NOTE_SECONDS
+        while (status := _noted(folder / places.EXIT)) is None and time.monotonic() < deadline:
+            leader = process_table.row(identity.leader) if identity else None
+            if leader is None or identity is None or leader.started != identity.leader_started:
+                return _noted(folder / places.EXIT)
+            time.sleep(_PAUSE)
+        return status
+
     def exit_words(self, folder: Path, identity: ProcessIdentity | None, lifetime: float | None) -> str:
         """Why it does not run, as far as its leader noted it."""
-        status = _noted(folder / places.EXIT)
+        status = self._exit_status(folder, identity)
         if identity is None and status is None:
             return "was never started completely"
         if identity and identity.boot != process_table.boot_id():
