@@ -34,7 +34,9 @@ class ExportReading:
     memory_bytes: float | None
 
 
-def read_export(snapshot: ExportSnapshot, interval_seconds: float, wall_seconds: float) -> ExportReading:
+def read_export(
+    snapshot: ExportSnapshot, interval_seconds: float, wall_seconds: float | None
+) -> ExportReading:
     """Read a snapshot.
 
     A series whose process is no longer exported stands in the exposition until it expires. It is an active series to
@@ -44,11 +46,11 @@ def read_export(snapshot: ExportSnapshot, interval_seconds: float, wall_seconds:
     Args:
         snapshot: The exposition.
         interval_seconds: Collection interval, s.
-        wall_seconds: The host's clock when it was read, s since the epoch.
+        wall_seconds: The host's clock when it was read, s since the epoch; None if unknown: then all counts as fresh.
     """
     counted = [point for point in snapshot.points if point[0].quantity is not Quantity.NONE]
     newest = max((at for _, _, at in counted if at is not None), default=None)
-    oldest = (wall_seconds - FRESH_INTERVALS * interval_seconds) * 1000
+    oldest = -math.inf if wall_seconds is None else (wall_seconds - FRESH_INTERVALS * interval_seconds) * 1000
     fresh = [point for point in counted if point[2] is None or point[2] >= oldest]
     cpu = [point for point in counted if point[0].quantity is Quantity.CPU and math.isfinite(point[1])]
     return ExportReading(
@@ -66,13 +68,20 @@ def _by_process(cpu: Sequence[Point], oldest: float) -> dict[tuple[int, str], tu
     for key, value, at in cpu:
         if key.pid is None or (at is not None and at < oldest):
             continue
-        process = (key.pid, key.executable)
-        found[process] = (value + found.get(process, (0.0, None))[0], None if at is None else at / 1000)
+        process, seconds = (key.pid, key.executable), None if at is None else at / 1000
+        others, of = found.get(process, (0.0, seconds))
+        # A process that rewrites its command line gets new series, and the old ones linger: the newest round is it.
+        if seconds is not None and of is not None and seconds != of:
+            found[process] = max((value, seconds), (others, of), key=lambda sum_and_time: sum_and_time[1])
+        else:
+            found[process] = (others + value, seconds)
     return found
 
 
 def _memory(points: Sequence[Point], newest: int | None, interval_seconds: float) -> float | None:
-    memory = [(value, at) for key, value, at in points if key.quantity is Quantity.MEMORY and math.isfinite(value)]
+    memory = [
+        (value, at) for key, value, at in points if key.quantity is Quantity.MEMORY and math.isfinite(value)
+    ]
     if not memory:
         return None
     oldest = -math.inf if newest is None else newest - ROUND_INTERVALS * interval_seconds * 1000

@@ -43,6 +43,7 @@ class KernelHistory:
         self._critical = tuple(critical)
         self._takes: deque[Take] = deque(maxlen=KEPT_TAKES)
         self._first_seen: dict[int, int] = {}
+        self._seen_before: dict[int, int] = {}
 
     def observe(self, census: Census | None) -> None:
         """Take note of a tick's table, or that there is none."""
@@ -62,12 +63,14 @@ class KernelHistory:
         last = self._takes[-1]
         before, seen = last.census.processes, self._first_seen
         grown = last.growth
-        self._first_seen = {}
+        self._first_seen, self._seen_before = {}, seen
         for pid, process in census.processes.items():
             known = before.get(pid)
             is_new = known is None or known.started != process.started
             self._first_seen[pid] = self.number if is_new else seen[pid]
-            grown += process.cpu_seconds if known is None or is_new else process.cpu_seconds - known.cpu_seconds
+            grown += (
+                process.cpu_seconds if known is None or is_new else process.cpu_seconds - known.cpu_seconds
+            )
         return grown
 
     def _due(self, census: Census) -> tuple[ProcessIdentity, ...]:
@@ -94,12 +97,16 @@ class KernelHistory:
         return None
 
     def is_newer_than(self, pid: int, number: int) -> bool:
-        """Whether the process of that pid was not there yet at the take of that number."""
-        return self._first_seen.get(pid, 0) > number
+        """Whether the process of that pid (see `process`) was not there yet at the take of that number."""
+        return self._number_of(pid) > number
 
     def takes_known(self, pid: int) -> int:
-        """At how many takes a living process was seen; 0 for one that is not there."""
-        return self.number - self._first_seen.get(pid, self.number + 1) + 1
+        """How many takes ago, this one included, the process of that pid (see `process`) was first seen."""
+        return self.number - self._number_of(pid) + 1
+
+    def _number_of(self, pid: int) -> int:
+        found = self._first_seen.get(pid)
+        return self._seen_before.get(pid, 0) if found is None else found
 
     def growth_at(self, wall_seconds: float) -> float:
         """CPU time used from the first take until then, s: between two takes as if it had been used evenly.
