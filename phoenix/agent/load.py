@@ -44,7 +44,8 @@ def run() -> int:
     except BrokenPipeError:
         reason = "eof"
     except OSError as error:
-        failure = f"{type(error).__name__}: {error}"
+        hint = " (is the folder mounted noexec?)" if isinstance(error, PermissionError) else ""
+        failure = f"{type(error).__name__}: {error}{hint}"
     finally:
         population.stop()
     return _farewell(population, reason, failure)
@@ -78,6 +79,7 @@ class _Load:
 
     def run(self) -> str:
         """Until the end; returns why it came: stop, eof, signal or deadline."""
+        self._serve(self._requests.take_backlog())
         while not self._reason:
             self._work()
             self._replace_ended()
@@ -165,10 +167,10 @@ class _Load:
         if self._signals in readable and wake.is_told_to_end(self._signals):
             self._reason = "signal"
         if _STDIN in readable:
-            self._serve()
+            self._serve(self._requests.read())
 
-    def _serve(self) -> None:
-        for request in self._requests.read():
+    def _serve(self, requests: list[dict[str, Any]]) -> None:
+        for request in requests:
             if request.get("type") != "stop":
                 raise protocol.RefusedError("bad_request", f"load knows stop, not {request.get('type')!r}")
             self._reason = "stop"
@@ -182,7 +184,8 @@ def _first(requests: protocol.Lines, signals: int) -> dict[str, Any] | None:
         readable, _, _ = select.select([_STDIN, signals], [], [])
         if signals in readable and wake.is_told_to_end(signals):
             return None
-        for request in requests.read() if _STDIN in readable else ():
+        request = requests.read_first() if _STDIN in readable else None
+        if request is not None:
             return request
     return None
 

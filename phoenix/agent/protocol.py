@@ -42,6 +42,18 @@ class Lines:
         self.eof = False
         self._fd = fd
         self._rest = b""
+        self._backlog: list[dict[str, Any]] = []
+
+    def read_first(self) -> dict[str, Any] | None:
+        """The first request that one read completes; `take_backlog` has those that came along."""
+        requests = self.read()
+        self._backlog = requests[1:]
+        return requests[0] if requests else None
+
+    def take_backlog(self) -> list[dict[str, Any]]:
+        """What came along with the first request."""
+        taken, self._backlog = self._backlog, []
+        return taken
 
     def read(self) -> list[dict[str, Any]]:
         """The requests that one read completes, perhaps none."""

@@ -1,5 +1,6 @@
 """Loads of real processes: the kernel's table shows what was asked for, and nothing is left."""
 
+import json
 import os
 import signal
 from collections import Counter
@@ -72,6 +73,22 @@ def test_nothing_is_left_whatever_the_end(load, strays, tools, ending):
         assert not running.run_dir.exists()
     tools.wait_until(lambda: not any(process.is_running() for process in pids), "all processes are gone")
     assert strays(running.owner) == []
+
+
+def test_a_stop_right_behind_the_start_is_heard(agent, tmp_path, tools):
+    running = agent("load")
+    start = {
+        "v": 1,
+        "type": "start",
+        "run_dir": str(tmp_path / "run"),
+        "owner": "hasty",
+        "seed": 1,
+        "deadline_seconds": 60,
+        "patterns": [tools.pattern()],
+    }
+    running.send_raw(json.dumps(start).encode() + b'\n{"v":1,"type":"stop"}\n')
+    assert running.expect("stopped")["reason"] == "stop"
+    assert running.wait() == 0
 
 
 def test_stopped_processes_are_ended_too(load, tools):
