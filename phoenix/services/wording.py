@@ -3,6 +3,7 @@
 A missing value is a dash. A state is always a symbol and a word, so that nothing hangs on colour.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -13,6 +14,8 @@ from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.phrases import percent, signed_percent
 
 MISSING = "–"  # noqa: RUF001 - a dash, as typographers write a missing value
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\\\)?)")
 
 LABELS: dict[Metric, str] = {
     Metric.SERIES: "active series",
@@ -77,13 +80,16 @@ def label_of(metric: str) -> str:
 
 def clean(text: object) -> str:
     """Text of others without control characters: a process name must not drive somebody's terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in str(text).replace("\t", " "))
+    plain = _ESCAPE_SEQUENCE.sub("", str(text)).replace("\t", " ")
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in plain)
 
 
 def amount(metric: str, value: float | None) -> str:
     """A level in human units, e.g. `0.097 cores`, `57.1 MiB`, `2,576`, `98.2 %`; a dash where it is missing."""
     if value is None:
         return MISSING
+    if metric == Metric.CRITICAL_RETENTION and value == 1:
+        return "none missed"
     match NATURES[Metric(metric)].unit:
         case "1":
             return share(value)
@@ -145,21 +151,29 @@ def inequality(criterion: Mapping[str, Any]) -> str:
         case Kind.MAXIMUM_INCREASE:
             return f"{name} increase ≤ {percent(limit)}"
         case Kind.MINIMUM:
-            return f"{name} ≥ {amount(metric, limit)}"
+            return f"{name} ≥ {share(limit)}"
         case Kind.MAXIMUM:
             return f"{name} ≤ {amount(metric, limit)}"
 
 
-def standing(criterion: Mapping[str, Any]) -> str:
-    """What was found, e.g. `92.9 % [92.7 %, 93.2 %]`; a fact has no interval."""
-    value = criterion["value"]
-    kind = Kind(criterion["kind"])
-    if kind in (Kind.MINIMUM, Kind.MAXIMUM):
-        return amount(criterion["metric"], value)
+def standing(criterion: Mapping[str, Any], miss_bound: float | None = None) -> str:
+    """What was found, e.g. `92.9 % [92.7 %, 93.2 %]`; a fact has no interval, and no miss is never all there is to say.
+
+    Args:
+        criterion: As the comparison's document has it.
+        miss_bound: Upper bound on the share of scrapes with a miss; None where there is none.
+    """
+    value, kind, metric = criterion["value"], Kind(criterion["kind"]), criterion["metric"]
     if value is None:
         return MISSING
+    if kind in (Kind.MINIMUM, Kind.MAXIMUM):
+        if metric == Metric.CRITICAL_RETENTION and miss_bound is not None:
+            return f"{amount(metric, value)} (bound {percent(miss_bound)})"
+        return amount(metric, value)
     signed = kind is Kind.MAXIMUM_INCREASE
     shown = signed_percent(value) if signed else percent(value)
+    if criterion["lower"] is None or criterion["upper"] is None:
+        return f"{shown}, no interval yet"
     return f"{shown} {interval_text(criterion['lower'], criterion['upper'], signed=signed)}"
 
 
@@ -195,7 +209,8 @@ def times(count: int, noun: str) -> str:
 
 
 def is_range_rule(effect: Mapping[str, Any] | None) -> bool:
-    return bool(effect) and effect["method"] == "range_rule" if effect else False
+    """Whether a heuristic without an error rate gave the interval."""
+    return effect is not None and effect["method"] == "range_rule"
 
 
 def elapsed(summary: Mapping[str, Any], now: datetime | None = None) -> float | None:
