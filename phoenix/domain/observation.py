@@ -103,7 +103,8 @@ class ArmObserver:
         self._account.observe(reading, kernel, self._window.take if self._window else self._opened)
         self._presence.observe(reading, kernel, self._window.take if self._window else None)
         census = kernel.current
-        if census is None or not measured:
+        # The output is older than the tick, so the growth at its time needs a take before this one.
+        if census is None or not measured or kernel.number < 2:
             return
         if self._window is None:
             growth = kernel.growth_at(_collected(reading, census))
