@@ -14,7 +14,7 @@ type wish struct {
 // wanted must fit, and a newcomer must fit beside everything that is still visible. A weaker process therefore goes
 // first, and the stronger one follows when the room is really there.
 //
-// Args: visible is the sum of the series that a backend counts already, those of the visible wishes included.
+// Visible is the sum of the series that a backend counts already, those of the visible wishes included.
 func spend(wishes []wish, capacity, visible int) []bool {
 	granted := make([]bool, len(wishes))
 	wanted := 0
