@@ -1,0 +1,81 @@
+"""Real parts for the tests of hosts, and the kernel's own view of what runs."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from phoenix.adapters import agent_archive
+from phoenix.adapters.collector_binary import CollectorInstaller, default_cache_dir
+from phoenix.adapters.hosts.local import LocalHost
+from phoenix.adapters.ports import CollectorLaunch
+from phoenix.domain.errors import PhoenixError
+
+PATIENCE_SECONDS = 20.0
+LONG = timedelta(seconds=120)
+
+CONFIG = """
+receivers: {host_metrics: {collection_interval: 1s, scrapers: {load: {}}}}
+exporters: {prometheus/phoenix: {endpoint: "${env:PHOENIX_METRICS_ADDRESS}"}}
+extensions: {health_check/phoenix: {endpoint: "${env:PHOENIX_HEALTH_ADDRESS}"}}
+service:
+  extensions: [health_check/phoenix]
+  telemetry:
+    logs: {level: warn}
+    metrics:
+      readers: [{pull: {exporter: {prometheus: {host: "${env:PHOENIX_TELEMETRY_HOST}", port: "${env:PHOENIX_TELEMETRY_PORT}"}}}}]
+  pipelines: {metrics: {receivers: [host_metrics], exporters: [prometheus/phoenix]}}
+"""
+OTHER_CONFIG = CONFIG.replace("1s", "2s")
+REFUSED_CONFIG = CONFIG.replace("host_metrics:", "no_such_receiver:")
+
+
+def launch(
+    owner: str = "exp-1",
+    config: str = CONFIG,
+    lifetime: timedelta | None = LONG,
+    pipeline: str = "a-pipeline",
+) -> CollectorLaunch:
+    return CollectorLaunch(owner, pipeline, "0" * 64, config, lifetime)
+
+
+def collector_binary() -> Path:
+    try:
+        return CollectorInstaller(default_cache_dir(os.environ), os.environ).installed().path
+    except PhoenixError as error:
+        pytest.skip(f"no collector here: {error.message}")
+
+
+def local_host(folder: Path, name: str = "local", binary: Path | None = None) -> LocalHost:
+    agent = agent_archive.write_to(folder.parent / "agent")
+    return LocalHost(name, folder, binary or collector_binary, agent)
+
+
+def of_folder(folder: Path) -> dict[int, str]:
+    """Living processes that carry the mark of a host's folder or run its files, by psutil."""
+    found: dict[int, str] = {}
+    for process in psutil.process_iter():
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            is_marked = process.environ().get("PHOENIX_FOLDER") == str(folder)
+            if is_marked or process.exe().startswith(f"{folder}/"):
+                found[process.pid] = process.name()
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def await_that(claim: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.01)
+
+
+def assert_gone(folder: Path, seconds: float = PATIENCE_SECONDS) -> None:
+    await_that(lambda: not of_folder(folder), f"no process of the host; left: {of_folder(folder)}", seconds)
