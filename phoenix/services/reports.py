@@ -1,0 +1,127 @@
+"""The report of an experiment: one HTML file that needs no network and no script."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from phoenix.adapters.archive import Archive
+from phoenix.domain.experiment import ExperimentDocument, read_document
+from phoenix.domain.phases import Outcome, Phase
+from phoenix.domain.record import Event, ExperimentRecord
+from phoenix.domain.samples import Scrape
+from phoenix.manifests.plan import Plan
+from phoenix.services import wording
+from phoenix.services.charts import draw
+from phoenix.services.conclusions import headline_of, next_step
+from phoenix.services.histories import moments_of
+from phoenix.services.report_charts import charts_of
+from phoenix.services.run.context import design_of
+from phoenix.services.summaries import summarise
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+LIMITS = (
+    "The intervals hold at every look for stationary noise; slow drift hidden under noise, rare large spikes and"
+    " switching levels need longer runs than the minimum. The verdict speaks of the tested hosts, load and time; misses"
+    " of critical processes rarer than their bound would not have been seen."
+)
+"""What a reader must know before acting on the verdict."""
+
+
+def write_report(
+    archive: Archive, record: ExperimentRecord, scrapes: Sequence[Scrape], events: Sequence[Event]
+) -> Path:
+    """Write the report into the experiment's folder; returns where."""
+    return archive.write(record.id, "report.html", render_report(record, scrapes, events))
+
+
+def render_report(record: ExperimentRecord, scrapes: Sequence[Scrape], events: Sequence[Event]) -> str:
+    """The report as HTML; pure.
+
+    Args:
+        record: With or without a result.
+        scrapes: All of them, warm-up included.
+        events: The ledger, oldest first.
+    """
+    summary = summarise(record)
+    document = read_document(record.document["document"])
+    return _template().render(
+        s=summary,
+        w=wording,
+        head=headline_of(summary),
+        outcome=wording.OUTCOMES[Outcome(summary["outcome"])],
+        next_step=next_step(summary),
+        facts=list(_facts(summary, document, record)),
+        charts=_charts(record, document, scrapes),
+        bound=summary["critical"]["missUpperBound"],
+        moments=moments_of(events),
+        took=wording.elapsed(summary),
+        is_over=Phase(summary["phase"]).is_over,
+        has_range_rule=any(wording.is_range_rule(m["effect"]) for m in summary["metrics"].values()),
+        limits=LIMITS,
+        moment=_moment,
+    )
+
+
+def _charts(
+    record: ExperimentRecord, document: ExperimentDocument, scrapes: Sequence[Scrape]
+) -> list[tuple[str, str]]:
+    """Title and SVG; the hosts are those that were scraped, in the order in which they first came."""
+    plan = Plan.from_document(cast("Mapping[str, Any]", record.document["plan"]))
+    hosts = tuple(dict.fromkeys(scrape.host for scrape in scrapes))
+    charts = charts_of(scrapes, design_of(document, plan, hosts)) if hosts else []
+    return [(chart.title, draw(chart, f"chart{number}")) for number, chart in enumerate(charts, start=1)]
+
+
+def _facts(
+    summary: Mapping[str, Any], document: ExperimentDocument, record: ExperimentRecord
+) -> Iterable[tuple[str, str]]:
+    spec = document.spec
+    written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for side in ("baseline", "candidate"):
+        yield side, _pipeline(summary[side], written[side].get("parameters") or {})
+    yield "targets", ", ".join(summary["targets"])
+    load = written.get("load")
+    yield "load", ", ".join(f"{key} {value}" for key, value in load.items()) if load else "none simulated"
+    yield "scrape interval", f"{written['scrapeInterval']}, both variants"
+    yield (
+        "length",
+        (
+            f"{spec.warmup} scrapes to warm up, then at least {spec.minimum_scrapes},"
+            f" for at most {written['maximumDuration']}"
+        ),
+    )
+    yield (
+        "error rate",
+        f"alpha {spec.alpha:g}: intervals at {wording.confidence(spec.alpha)} confidence, at every look",
+    )
+    yield "critical processes", ", ".join(spec.critical_processes) or "none named"
+    yield "on PROMOTE", spec.on_promote.value
+    yield "started", _moment(record.started_at)
+    yield "finished", _moment(record.finished_at)
+
+
+def _pipeline(pipeline: Mapping[str, Any], parameters: Mapping[str, object]) -> str:
+    given = "".join(f", {key} = {value}" for key, value in parameters.items())
+    return f"{pipeline['pipeline']}{given} (version {str(pipeline['version'])[:12]})"
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else wording.MISSING
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("phoenix.services"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
