@@ -22,6 +22,15 @@ def strings_at(tree: object, *keys: str) -> list[str]:
     return [item for item in list_at(tree, *keys) if isinstance(item, str)]
 
 
+def plain(tree: object) -> object:
+    """The same tree of dictionaries and lists only, for writers that know nothing else."""
+    if isinstance(tree, Mapping):
+        return {key: plain(value) for key, value in cast("Mapping[str, object]", tree).items()}
+    if isinstance(tree, list | tuple):
+        return [plain(item) for item in cast("list[object]", tree)]
+    return tree
+
+
 def component_type(name: str) -> str:
     """`filter` of `filter/noise`."""
     return name.partition("/")[0].strip()
