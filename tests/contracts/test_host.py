@@ -13,6 +13,7 @@ from phoenix.adapters.ports import Host
 from phoenix.domain.errors import DependencyError, SpecError, StateError
 from tests.adapters.hosts.support import (
     CONFIG,
+    IDLE,
     LONG,
     OTHER_CONFIG,
     REFUSED_CONFIG,
@@ -24,7 +25,6 @@ from tests.adapters.hosts.support import (
 from tests.fakes.host import FakeHost
 
 SECOND = timedelta(seconds=5)
-IDLE = {"name": "idle-{n}", "count": 3, "cpu": {"shape": "idle"}}
 
 
 @dataclass

@@ -60,7 +60,7 @@ class Agents:
         self.remove_run(owner)
         with host_trouble(self._marks.name):
             durable.make_folder(run.parent)
-            _demand_executable(run.parent)
+            demand_executable(run.parent)
         try:
             with self._agent(owner, LOAD, lifetime, lambda: self._find(owner, LOAD)) as agent:
                 start = {"run_dir": str(run), "owner": owner, "seed": seed, "patterns": list(patterns)}
@@ -101,7 +101,7 @@ class Agents:
         agent.close()
 
 
-def _demand_executable(folder: Path) -> None:
+def demand_executable(folder: Path) -> None:
     """The simulated processes are files of this folder.
 
     Raises:

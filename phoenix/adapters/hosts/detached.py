@@ -133,11 +133,11 @@ class DetachedSupervisor:
 
     def exit_words(self, folder: Path, identity: ProcessIdentity | None, lifetime: float | None) -> str:
         """Why it does not run, as far as its leader noted it."""
+        if identity and identity.boot != process_table.boot_id():
+            return "ended when the host was rebooted"
         status = self._exit_status(folder, identity)
         if identity is None and status is None:
             return "was never started completely"
-        if identity and identity.boot != process_table.boot_id():
-            return "ended when the host was rebooted"
         if status is None:
             return "was killed together with its supervisor"
         if status == _DEADLINE and lifetime is not None:

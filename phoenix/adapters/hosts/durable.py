@@ -11,7 +11,10 @@ TEMPORARY = ".tmp"
 
 
 def make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make `folder` and what is missing above it, for its owner only: `mkdir` alone would open the ones above."""
+    for one in (*reversed(folder.parents), folder):
+        if not one.is_dir():
+            one.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager

@@ -99,12 +99,17 @@ def _body(response: http.client.HTTPResponse, deadline: float) -> bytes:
         # A socket's timeout starts anew with each byte: whoever drips would hold us for ever.
         if time.monotonic() > deadline:
             raise TimeoutError("timed out")
+    response.read()  # nothing comes any more, but only this tells the connection that it is free
     return b"".join(chunks)
 
 
 def _split(url: str) -> tuple[_Address, str]:
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname not in _LOOPBACK or not parts.port:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme != "http" or host not in _LOOPBACK or not port:
         raise SpecError(f"{url!r} is no http address of a port on loopback", code="invalid_address")
     path = parts.path or "/"
-    return (parts.hostname, parts.port), f"{path}?{parts.query}" if parts.query else path
+    return (host, port), f"{path}?{parts.query}" if parts.query else path

@@ -1,6 +1,5 @@
 """Real parts for the tests of hosts, and the kernel's own view of what runs."""
 
-import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,13 +9,13 @@ import psutil
 import pytest
 
 from phoenix.adapters import agent_archive
-from phoenix.adapters.collector_binary import CollectorInstaller, default_cache_dir
 from phoenix.adapters.hosts.local import LocalHost
 from phoenix.adapters.ports import CollectorLaunch
-from phoenix.domain.errors import PhoenixError
+from phoenix.composition import compose
 
 PATIENCE_SECONDS = 20.0
 LONG = timedelta(seconds=120)
+IDLE = {"name": "idle-{n}", "count": 3, "cpu": {"shape": "idle"}}
 
 CONFIG = """
 receivers: {host_metrics: {collection_interval: 1s, scrapers: {load: {}}}}
@@ -44,10 +43,10 @@ def launch(
 
 
 def collector_binary() -> Path:
-    try:
-        return CollectorInstaller(default_cache_dir(os.environ), os.environ).installed().path
-    except PhoenixError as error:
-        pytest.skip(f"no collector here: {error.message}")
+    found = compose().installer.find()
+    if found is None:
+        pytest.skip("the collector is not built: phoenix collector install")
+    return found.path
 
 
 def local_host(folder: Path, name: str = "local", binary: Path | None = None) -> LocalHost:

@@ -1,0 +1,59 @@
+"""A control plane to be killed: does one thing, says `ready` and waits. Run as a child process by the tests."""
+
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from phoenix.adapters.hosts.local import LocalHost
+from phoenix.domain.errors import StateError
+from tests.adapters.hosts.support import IDLE, LONG, launch, local_host
+
+
+def say(word: str) -> None:
+    print(word, flush=True)
+
+
+def start(host: LocalHost, seconds: str) -> None:
+    lease = host.acquire("exp-1", LONG)
+    say("about")
+    host.start_collector("baseline", launch(lifetime=timedelta(seconds=float(seconds))), lease)
+    say("ready")
+    signal.pause()
+
+
+def sessions(host: LocalHost) -> None:
+    with host.open_census("exp-1", LONG) as census, host.start_load("exp-1", [IDLE], 1, LONG):
+        census.take([], LONG)
+        say("ready")
+        signal.pause()
+
+
+def race(host: LocalHost, holder: str, rounds: str) -> None:
+    """Take the host as often as possible; say each fence that was given."""
+    for _ in range(int(rounds)):
+        try:
+            lease = host.acquire(holder, LONG)
+        except StateError:
+            continue
+        say(f"{lease.fence} taken {holder}")
+        say(f"{lease.fence} freed {holder}")
+        host.release(holder)
+
+
+def readers(host: LocalHost, until: str) -> None:
+    """Look at the active revision until told to end; say what was wrong."""
+    say("ready")
+    looks = 0
+    while not Path(until).exists():
+        looks += 1
+        active = host.active()
+        if active is None or host.collector(active.place) is None:
+            say(f"wrong: {active}")
+    say(f"looks {looks}")
+
+
+if __name__ == "__main__":
+    verb, folder, binary, *rest = sys.argv[1:]
+    VERBS = {"start": start, "sessions": sessions, "race": race, "readers": readers}
+    VERBS[verb](local_host(Path(folder), binary=Path(binary)), *rest)
