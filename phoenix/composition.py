@@ -51,7 +51,7 @@ class Phoenix:
     def validator(self) -> ConfigValidator:
         from phoenix.adapters.collector_validate import BinaryValidator
 
-        return BinaryValidator(self.installer.installed().path)
+        return BinaryValidator(self._collector())
 
     @cached_property
     def pipelines(self) -> Pipelines:
@@ -69,7 +69,7 @@ class Phoenix:
     def hosts(self) -> HostDirectory:
         from phoenix.adapters.hosts.directory import Hosts
 
-        return Hosts(self.settings.home / "hosts", lambda: self.installer.installed().path, self._agent)
+        return Hosts(self.settings.home / "hosts", self._collector, self._agent)
 
     @cached_property
     def store(self) -> ExperimentStore:
@@ -98,6 +98,9 @@ class Phoenix:
         from phoenix.services.recovery import Recovery
 
         return Recovery(self.store, self.experiments, is_alive)
+
+    def _collector(self) -> Path:
+        return self.installer.installed().path
 
     def _agent(self) -> Path:
         from phoenix.adapters import agent_archive

@@ -91,6 +91,16 @@ class CollectorInstaller:
         """
         return self._find(trust_memo=True)
 
+    def installed(self) -> CollectorBinary:
+        """Return the binary, without building.
+
+        Raises:
+            SpecError: If PHOENIX_COLLECTOR names no executable file.
+            StateError: If no binary is installed.
+            DependencyError: If the binary is not the recorded one.
+        """
+        return _required(self.find())
+
     def verify(self) -> CollectorBinary:
         """Recompute the binary's digest and return it.
 
@@ -99,14 +109,7 @@ class CollectorInstaller:
             StateError: If no binary is installed.
             DependencyError: If the binary is not the recorded one.
         """
-        found = self._find(trust_memo=False)
-        if not found:
-            raise StateError(
-                "The collector is not installed.",
-                code="collector_not_installed",
-                hint="Run `phoenix collector install`.",
-            )
-        return found
+        return _required(self._find(trust_memo=False))
 
     def _find(self, *, trust_memo: bool) -> CollectorBinary | None:
         if explicit := self._environ.get(EXPLICIT):
@@ -159,6 +162,16 @@ class CollectorInstaller:
         version = str(memo["version"]) or _version(path)
         _write_memo(memo_path, {**memo, "version": version})
         return CollectorBinary(path, actual, version or None)
+
+
+def _required(found: CollectorBinary | None) -> CollectorBinary:
+    if found is None:
+        raise StateError(
+            "The collector is not installed.",
+            code="collector_not_installed",
+            hint="Run `phoenix collector install`.",
+        )
+    return found
 
 
 def _read_memo(path: Path) -> dict[str, object]:

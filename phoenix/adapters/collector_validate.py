@@ -15,6 +15,21 @@ TIMEOUT_SECONDS = 20.0
 _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\dT\S+\t(?P<level>\w+)\t")
 
 
+class BinaryValidator:
+    """The `ConfigValidator` that asks a collector binary.
+
+    Args:
+        binary: The collector.
+    """
+
+    def __init__(self, binary: Path) -> None:
+        self._binary = binary
+
+    def validate(self, config: str, environ: Mapping[str, str]) -> str | None:
+        """See `ConfigValidator.validate`."""
+        return validate(self._binary, config, environ)
+
+
 def validate(binary: Path, config: str, environ: Mapping[str, str]) -> str | None:
     """Return None if the collector accepts the configuration, else its reason.
 

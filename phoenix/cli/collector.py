@@ -40,15 +40,7 @@ def install(
 @app.command()
 def path(output: OutputOption = Output.TABLE) -> None:
     """Print the path of the binary, without building it."""
-    from phoenix.domain.errors import StateError
-
-    found = _installer().find()
-    if not found:
-        raise StateError(
-            "The collector is not installed.",
-            code="collector_not_installed",
-            hint="Run `phoenix collector install`.",
-        )
+    found = _installer().installed()
     if output is Output.TABLE:
         typer.echo(found.path)
     else:

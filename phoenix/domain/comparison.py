@@ -77,7 +77,7 @@ def compare(scrapes: Sequence[Scrape], design: Design) -> Comparison:
     shortage = _shortage(window.paired_scrapes, design)
     results = (judge(c, window, measures, critical, design) for c in design.criteria)
     criteria = tuple(_withhold(r, validity, shortage, critical) for r in results)
-    lost = tuple(_lost_sentence(m, design) for m in critical.lost)
+    lost = tuple(lost_sentence(m, design) for m in critical.lost)
     gaps = tuple(unmatched_sentences(critical))
     verdict, reasons = conclude(Evidence(lost, validity.reasons, shortage, criteria, gaps))
     is_decided = verdict is not Verdict.INCONCLUSIVE
@@ -116,7 +116,7 @@ def _withhold(
     return replace(result, passed=None, reason=f"{result.reason} (not judged: {why})")
 
 
-def _lost_sentence(missed: Missed, design: Design) -> str:
+def lost_sentence(missed: Missed, design: Design) -> str:
     return (
         f"critical process {missed.name} (pid {missed.pid}) on {missed.host} is alive and the candidate"
         f" {design.candidate_name} did not export it in {missed.scrapes} scrapes after the warm-up"

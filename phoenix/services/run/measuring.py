@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+from phoenix.adapters.ports import Host
 from phoenix.domain.comparison import Comparison, Verdict, compare
 from phoenix.domain.phases import Phase
 from phoenix.manifests.plan import lifetime
@@ -26,7 +27,7 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
     """
     run.enter(Phase.WARMING_UP)
     with ExitStack() as sessions:
-        measurements = [_open(run, index, sessions) for index in range(len(run.hosts))]
+        measurements = [_open(run, host, sessions) for host in run.hosts]
         ticker = Ticker(run.spec.scrape_interval, run.halted)
         history: list[Scrape] = []
         for number in range(1, run.spec.last_scrape() + 1):
@@ -36,14 +37,20 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
             scrapes = [m.scrape(number, at_seconds, measured=number > run.spec.warmup) for m in measurements]
             run.store.add_scrapes(run.id, scrapes)
             history.extend(scrapes)
+            if number == 1:
+                ticker.align(_export_ages(scrapes))
             if number == run.spec.warmup:
                 run.enter(Phase.MEASURING)
-            if _is_over(run, number, history, on_scrape):
+            if _is_over(run, history, on_scrape):
                 return
 
 
-def _open(run: Run, index: int, sessions: ExitStack) -> Measurement:
-    host = run.hosts[index]
+def _export_ages(scrapes: Sequence[Scrape]) -> list[float]:
+    samples = [sample for scrape in scrapes for v in Variant if (sample := scrape.arm(v)) is not None]
+    return [sample.export_age_seconds for sample in samples if sample.export_age_seconds is not None]
+
+
+def _open(run: Run, host: Host, sessions: ExitStack) -> Measurement:
     census = sessions.enter_context(host.open_census(run.id, lifetime(run.spec)))
     baseline, candidate = (host.collector(variant.value) for variant in Variant)
     if baseline is None or candidate is None:
@@ -53,8 +60,10 @@ def _open(run: Run, index: int, sessions: ExitStack) -> Measurement:
     )
 
 
-def _is_over(run: Run, number: int, history: Sequence[Scrape], on_scrape: OnScrape) -> bool:
-    if ended := _ended_early(run, number, history):
+def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape) -> bool:
+    number = history[-1].number
+    ended = _ended_early(run, history)
+    if ended:
         run.note("interrupted", {"reason": ended, "scrape": number})
     if number <= run.spec.warmup and not ended:
         on_scrape(number, None)
@@ -62,18 +71,25 @@ def _is_over(run: Run, number: int, history: Sequence[Scrape], on_scrape: OnScra
     comparison = interrupted_by(compare(history, run.design()), ended)
     save(run, comparison)
     on_scrape(number, comparison)
-    return bool(ended) or comparison.verdict is not Verdict.INCONCLUSIVE
+    is_late = history[-1].at_seconds >= run.spec.maximum_duration.total_seconds()
+    return bool(ended) or is_late or comparison.verdict is not Verdict.INCONCLUSIVE
 
 
-def _ended_early(run: Run, number: int, history: Sequence[Scrape]) -> str:
+def _ended_early(run: Run, history: Sequence[Scrape]) -> str:
     """What makes going on pointless, in words; "" while nothing does."""
     for host in run.hosts:
         if reason := first_death(host):
             return reason
     if reason := load_fault(run):
         return reason
-    if number == run.spec.warmup:
-        missing = [f"{p!r} on {s.host}" for s in history if s.number == number for p in s.unmatched]
-        if missing:
-            return f"no living process matches {', '.join(missing)}; retention cannot be judged"
+    if history[-1].number == run.spec.warmup and (missing := _never_matched(history)):
+        return f"no living process matches {', '.join(missing)}; retention cannot be judged"
     return ""
+
+
+def _never_matched(warmup: Sequence[Scrape]) -> list[str]:
+    """Patterns that matched nothing on a host in the whole warm-up."""
+    never: dict[str, set[str]] = {}
+    for scrape in warmup:
+        never.setdefault(scrape.host, set(scrape.unmatched)).intersection_update(scrape.unmatched)
+    return [f"{pattern!r} on {host}" for host, patterns in never.items() for pattern in sorted(patterns)]

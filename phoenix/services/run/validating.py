@@ -7,12 +7,8 @@ from phoenix.domain.findings import Finding, Severity
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Variant
 from phoenix.manifests.plan import Plan
-from phoenix.manifests.slots import measurement_environ
+from phoenix.services.pipelines import SAMPLE_ENVIRON
 from phoenix.services.run.context import Run
-
-SAMPLE_ADDRESSES = measurement_environ("127.0.0.1:1", "127.0.0.1:2", ("127.0.0.1", 3))
-"""The addresses are chosen when a collector starts; the check only needs some of the right form."""
-
 
 def validate(run: Run) -> dict[Variant, str]:
     """Render both measurement configurations and have the collector check them.
@@ -36,7 +32,7 @@ def validated(plan: Plan, collector: ConfigValidator) -> dict[Variant, str]:
             Severity.ERROR, "refused_by_collector", f"spec.{variant}", complaint, "correct the configuration"
         )
         for variant, config in configs.items()
-        if (complaint := collector.validate(config, SAMPLE_ADDRESSES))
+        if (complaint := collector.validate(config, SAMPLE_ENVIRON))
     )
     if findings:
         raise SpecError("The collector refuses a configuration.", findings=findings)

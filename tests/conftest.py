@@ -1,0 +1,59 @@
+"""What every test may rely on: a home of its own, one Prefect server a session, and skips that CI does not accept."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.leftovers import live_pids
+
+REQUIRE_ALL = os.environ.get("PHOENIX_TEST_REQUIRE") == "all"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A state folder of the test's own, used by every process that the test starts."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("PHOENIX_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def collector_binary() -> Path:
+    """The real collector; `make test` builds it first."""
+    from phoenix.composition import compose
+
+    found = compose().installer.find()
+    if found is None:
+        pytest.skip("the collector is not built: phoenix collector install")
+    return found.path
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory):
+    """One real Prefect server for the whole session; its flows find it by PREFECT_API_URL."""
+    from phoenix.adapters.prefect_server import owned_server
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        with owned_server() as url:
+            patch.setenv("PREFECT_API_URL", url)
+            yield url
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where everything must be there, a skip for want of something is a failure; its reason is kept."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although PHOENIX_TEST_REQUIRE=all: {report.longrepr[2]}"
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_outlives_the_tests():
+    """Whatever an experiment of these tests started must be gone in the end, by the kernel's process table."""
+    before = live_pids()
+    yield
+    assert live_pids() <= before
