@@ -51,12 +51,13 @@ def read_export(
     counted = [point for point in snapshot.points if point[0].quantity is not Quantity.NONE]
     newest = max((at for _, _, at in counted if at is not None), default=None)
     oldest = -math.inf if wall_seconds is None else (wall_seconds - FRESH_INTERVALS * interval_seconds) * 1000
-    fresh = [point for point in counted if point[2] is None or point[2] >= oldest]
     cpu = [point for point in counted if point[0].quantity is Quantity.CPU and math.isfinite(point[1])]
     return ExportReading(
         series=len(counted),
         newest_seconds=None if newest is None else newest / 1000,
-        present=frozenset((key.pid, key.executable) for key, _, _ in fresh if key.pid is not None),
+        present=frozenset(
+            key.process for key, _, at in counted if key.process is not None and (at is None or at >= oldest)
+        ),
         cpu=cpu,
         cpu_seconds=_by_process(cpu, oldest),
         memory_bytes=_memory(counted, newest, interval_seconds),
@@ -66,9 +67,9 @@ def read_export(
 def _by_process(cpu: Sequence[Point], oldest: float) -> dict[tuple[int, str], tuple[float, float | None]]:
     found: dict[tuple[int, str], tuple[float, float | None]] = {}
     for key, value, at in cpu:
-        if key.pid is None or (at is not None and at < oldest):
+        process, seconds = key.process, None if at is None else at / 1000
+        if process is None or (at is not None and at < oldest):
             continue
-        process, seconds = (key.pid, key.executable), None if at is None else at / 1000
         others, of = found.get(process, (0.0, seconds))
         # A process that rewrites its command line gets new series, and the old ones linger: the newest round is it.
         if seconds is not None and of is not None and seconds != of:

@@ -39,6 +39,7 @@ class SeriesKey:
         text: The whole identity in one canonical order.
         pid: The process; None for a folded series.
         executable: `process.executable.name`; "" where it is not exported.
+        process: Both in one; None for a folded series.
         quantity: What it tells.
         mode: CPU mode, "" where there is none.
         is_folded: It stands for several processes: marked so, or without a pid.
@@ -49,21 +50,25 @@ class SeriesKey:
     text: str
     pid: int | None
     executable: str
+    process: tuple[int, str] | None
     quantity: Quantity
     mode: str
     is_folded: bool
 
     @classmethod
     def of(cls, name: str, labels: Mapping[str, str]) -> "SeriesKey":
-        pid = labels.get("process_pid", "")
-        is_folded = labels.get("phoenix_folded") == "true" or not (pid.isascii() and pid.isdigit())
+        text = labels.get("process_pid", "")
+        is_folded = labels.get("phoenix_folded") == "true" or not (text.isascii() and text.isdigit())
+        pid = None if is_folded else int(text)
+        executable = labels.get("process_executable_name", "")
         mode = next((labels[label] for label in _MODE_LABELS if label in labels), "")
         return cls(
             name=name,
             labels=labels,
             text=name + repr(sorted(labels.items())),
-            pid=None if is_folded else int(pid),
-            executable=labels.get("process_executable_name", ""),
+            pid=pid,
+            executable=executable,
+            process=None if pid is None else (pid, executable),
             quantity=_quantity(name, mode),
             mode=mode,
             is_folded=is_folded,

@@ -86,6 +86,15 @@ def test_the_error_of_a_dead_collector_is_why_it_died():
     assert "out of memory" in scrapes(host, [ROWS])[0].candidate.error
 
 
+def test_a_host_that_is_gone_leaves_the_first_error():
+    class Gone(ScriptedHost):
+        def exit_reason(self, place):
+            raise DependencyError("no route")
+
+    host = Gone(answers(**{"candidate/metrics": DependencyError("timed out")}))
+    assert scrapes(host, [ROWS])[0].candidate.error == "timed out"
+
+
 def test_a_failed_scrape_is_missing_and_no_miss():
     found = answers()
     host = ScriptedHost(found)
