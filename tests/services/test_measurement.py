@@ -88,7 +88,7 @@ def test_the_error_of_a_dead_collector_is_why_it_died():
 
 def test_a_host_that_is_gone_leaves_the_first_error():
     class Gone(ScriptedHost):
-        def exit_reason(self, place):
+        def exit_reason(self, place):  # noqa: ARG002 - the port's signature
             raise DependencyError("no route")
 
     host = Gone(answers(**{"candidate/metrics": DependencyError("timed out")}))
