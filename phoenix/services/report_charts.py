@@ -108,4 +108,4 @@ def _limit(design: Design, metric: Metric, factor: float) -> tuple[float, str] |
     if not limits or len(design.hosts) > 1:
         return None
     word = "at least" if limits[0].kind is Kind.MINIMUM else "at most"
-    return factor * limits[0].limit, f"{word} {amount(metric, limits[0].limit)}"
+    return factor * limits[0].limit, f"candidate: {word} {amount(metric, limits[0].limit)}"

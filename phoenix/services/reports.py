@@ -124,4 +124,10 @@ def _template() -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["sentence"] = _sentence
     return environment.get_template("report.html.j2")
+
+
+def _sentence(text: str) -> str:
+    """With a capital first letter; unlike `capitalize` it leaves the names further on alone."""
+    return text[:1].upper() + text[1:]
