@@ -36,19 +36,11 @@ class CollectorBinary:
     version: str | None
 
 
-def default_cache_dir(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the collector's builds in the user's cache folder (XDG_CACHE_HOME, else ~/.cache)."""
-    base = environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification: a relative path is to be ignored.
-    root = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".cache"
-    return root / "phoenix" / "collector"
-
-
 class CollectorInstaller:
     """Finds, builds and checks the collector binary.
 
     Args:
-        cache_dir: Folder of the builds; see `default_cache_dir`.
+        cache_dir: Folder of the builds, below the user's cache folder.
         environ: The environment; PHOENIX_COLLECTOR, PHOENIX_COLLECTOR_SHA256 and PATH are read, and a build inherits it.
         sources: Folder of the Go sources; None for those of this installation.
     """

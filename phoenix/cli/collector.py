@@ -1,7 +1,6 @@
 """`phoenix collector`: the collector binary that Phoenix runs on this machine."""
 
 import json
-import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,9 +53,9 @@ def verify(output: OutputOption = Output.TABLE) -> None:
 
 
 def _installer() -> "CollectorInstaller":
-    from phoenix.adapters.collector_binary import CollectorInstaller, default_cache_dir
+    from phoenix.composition import compose
 
-    return CollectorInstaller(default_cache_dir(os.environ), os.environ)
+    return compose().installer
 
 
 def _say(line: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from phoenix.adapters import collector_sources
-from phoenix.adapters.collector_binary import CollectorInstaller, default_cache_dir
+from phoenix.adapters.collector_binary import CollectorInstaller
 from phoenix.adapters.subprocess_watch import run_watched
 from phoenix.domain.errors import DependencyError, SpecError, StateError
 
@@ -262,14 +262,6 @@ def test_phoenix_collector_is_used_instead_of_a_build(machine: Machine, tmp_path
     assert recorded.verify() == found
     with pytest.raises(DependencyError, match="not the binary that was recorded"):
         machine.installer(PHOENIX_COLLECTOR=str(path), PHOENIX_COLLECTOR_SHA256="0" * 64).verify()
-
-
-def test_the_cache_is_the_users():
-    assert default_cache_dir({"XDG_CACHE_HOME": "/x", "HOME": "/h"}) == Path("/x/phoenix/collector")
-    assert default_cache_dir({"XDG_CACHE_HOME": "relative", "HOME": "/h"}) == Path(
-        "/h/.cache/phoenix/collector"
-    )
-    assert default_cache_dir({"HOME": "/h"}) == Path("/h/.cache/phoenix/collector")
 
 
 def test_the_sources_of_this_installation_are_found():

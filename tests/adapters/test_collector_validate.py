@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from phoenix.adapters.collector_binary import CollectorInstaller, default_cache_dir
 from phoenix.adapters.collector_validate import validate
 from phoenix.domain.errors import DependencyError
 
@@ -60,11 +59,6 @@ def test_a_program_that_hangs_is_the_outside_failing(tmp_path: Path, monkeypatch
         validate(stand_in(tmp_path, "exec /bin/sleep 61"), "", {})
 
 
-@pytest.fixture(scope="module")
-def binary() -> Path:
-    return CollectorInstaller(default_cache_dir(os.environ), os.environ).install(print).path
-
-
 @pytest.mark.real
 class TestTheRealCollector:
     CONFIG = """
@@ -76,20 +70,22 @@ service:
     metrics: {receivers: [host_metrics], processors: [NAMES], exporters: [debug]}
 """
 
-    def judge(self, binary: Path, **processors: str) -> str | None:
+    def judge(self, collector_binary: Path, **processors: str) -> str | None:
         settings = ", ".join(f"{name}: {value}" for name, value in processors.items())
         config = self.CONFIG.replace("PROCESSORS", settings).replace("NAMES", ", ".join(processors))
-        return validate(binary, config, os.environ)
+        return validate(collector_binary, config, os.environ)
 
-    def test_our_processors_are_in(self, binary: Path):
-        assert self.judge(binary, topk="{}", adaptive_filter="{}", aggregate="{}", batch="{}") is None
+    def test_our_processors_are_in(self, collector_binary: Path):
+        assert (
+            self.judge(collector_binary, topk="{}", adaptive_filter="{}", aggregate="{}", batch="{}") is None
+        )
 
-    def test_every_fault_of_a_processor_is_told(self, binary: Path):
-        reason = self.judge(binary, topk='{k: 0, critical: "(", rest: sum}')
+    def test_every_fault_of_a_processor_is_told(self, collector_binary: Path):
+        reason = self.judge(collector_binary, topk='{k: 0, critical: "(", rest: sum}')
         assert reason
         assert "k must be at least 1" in reason
         assert "critical is not an RE2 pattern" in reason
         assert "rest must be" in reason
 
-    def test_an_unknown_key_is_told(self, binary: Path):
-        assert "others" in (self.judge(binary, topk="{others: aggregate}") or "")
+    def test_an_unknown_key_is_told(self, collector_binary: Path):
+        assert "others" in (self.judge(collector_binary, topk="{others: aggregate}") or "")
