@@ -22,6 +22,12 @@ def start(host: LocalHost, seconds: str) -> None:
     signal.pause()
 
 
+def clear(host: LocalHost) -> None:
+    say("about")
+    host.clear("exp-1")
+    signal.pause()
+
+
 def sessions(host: LocalHost) -> None:
     with host.open_census("exp-1", LONG) as census, host.start_load("exp-1", [IDLE], 1, LONG):
         census.take([], LONG)
@@ -55,5 +61,5 @@ def readers(host: LocalHost, until: str) -> None:
 
 if __name__ == "__main__":
     verb, folder, binary, *rest = sys.argv[1:]
-    VERBS = {"start": start, "sessions": sessions, "race": race, "readers": readers}
+    VERBS = {"start": start, "clear": clear, "sessions": sessions, "race": race, "readers": readers}
     VERBS[verb](local_host(Path(folder), binary=Path(binary)), *rest)

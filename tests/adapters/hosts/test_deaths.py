@@ -31,7 +31,11 @@ def test_a_collector_survives_its_killed_starter_and_is_found_again(driver, host
     assert host.leftovers("exp-1") == ()
 
 
-@pytest.mark.parametrize("delay_ms", [0, 20, 45, 70, 90, 110, 140, 200])
+SOME = (0, 20, 45, 70, 90, 110, 140, 200)
+MANY = [pytest.param(ms, marks=pytest.mark.soak) for ms in range(160) if ms not in SOME]
+
+
+@pytest.mark.parametrize("delay_ms", [*SOME, *MANY])
 def test_a_starter_killed_at_any_moment_leaves_nothing_that_clear_does_not_find(
     driver, host, folder, delay_ms
 ):
@@ -42,6 +46,22 @@ def test_a_starter_killed_at_any_moment_leaves_nothing_that_clear_does_not_find(
     starter.wait()
     assert host.leftovers("exp-1") != ()
     host.clear("exp-1")
+    assert_nothing_left(host, folder)
+
+
+@pytest.mark.parametrize("delay_ms", [0, 2, 5, 9, 15, 25, 40])
+def test_a_clear_killed_at_any_moment_is_finished_by_the_next(driver, host, folder, delay_ms):
+    started(host)
+    cleaner = driver("clear")
+    assert cleaner.stdout.readline() == "about\n"
+    time.sleep(delay_ms / 1000)
+    cleaner.kill()
+    cleaner.wait()
+    host.clear("exp-1")
+    assert_nothing_left(host, folder)
+
+
+def assert_nothing_left(host, folder):
     assert host.leftovers("exp-1") == ()
     assert of_folder(folder) == {}
     files = {path.name for path in folder.rglob("*") if path.is_file()}
