@@ -54,7 +54,7 @@ def frame(sight: Sight, width: int, height: int = 100) -> Text:
         *_time(sight, width),
         *_courses(sight, width),
         *_objective(sight, width),
-        *_criteria(sight, width),
+        *_criteria(sight),
     ]
     if len(lines) >= height:
         lines = [line for line in lines if line.plain]
@@ -122,7 +122,7 @@ def _courses(sight: Sight, width: int) -> Iterator[Text]:
         yield Text(f"{label:<10}{''.join(cells)}".rstrip())
     kept = [_kept(sight.ticks[-1], variant).ljust(room) for variant in Variant]
     yield Text(f"{'critical':<10}{''.join(kept)}".rstrip())
-    yield Text(f"{'':10}{_critical(sight.summary)}")
+    yield Text(f"{'candidate':<10}{_critical(sight.summary)}")
 
 
 def _course_cell(metric: Metric, values: Sequence[float | None], width: int, top: float | None) -> str:
@@ -139,8 +139,8 @@ def _kept(tick: Tick, variant: Variant) -> str:
 
 def _critical(summary: Mapping[str, Any]) -> str:
     if summary["alpha"] is None:
-        return "counted from the end of the warm-up on"
-    return f"candidate: {critical_sentence(summary['critical'], summary['alpha'])}"
+        return "misses are counted from the end of the warm-up on"
+    return critical_sentence(summary["critical"], summary["alpha"])
 
 
 def _objective(sight: Sight, width: int) -> Iterator[Text]:
@@ -157,20 +157,24 @@ def _objective(sight: Sight, width: int) -> Iterator[Text]:
     style = COLOURS[state_of(criterion["passed"]).word]
     yield Text(interval_bar(low, 1.0, bounds, value, limit, width), style)
     yield Text(scale_labels(words(low), f"{percent(limit)} wanted", words(1.0), place, width), "dim")
+    if sight.widths:
+        figure = f"interval {100 * sight.widths[-1]:.1f} points wide "
+        yield Text(figure + course(sight.widths, width - len(figure)))
 
 
-def _criteria(sight: Sight, width: int) -> Iterator[Text]:
+def _criteria(sight: Sight) -> Iterator[Text]:
     criteria = sight.summary["criteria"]
     if not criteria:
         return
     yield Text()
+    if notes := dict.fromkeys(note for c in criteria if (note := _why_open(c))):
+        yield Text(f"criteria {' '.join(notes)}", "dim")
     wanted = [inequality(c) for c in criteria]
     column = max(len(text) for text in wanted)
     bound = sight.summary["critical"]["missUpperBound"]
     for criterion, text in zip(criteria, wanted, strict=True):
-        state, note = state_of(criterion["passed"]), _why_open(criterion)
+        state = state_of(criterion["passed"])
         line = f" {text:<{column}}  {standing(criterion, bound)}"
-        line += f"  {note}" if note and len(line) + len(note) + 9 <= width else ""
         yield Text.assemble((f"{state.symbol} {state.word}", COLOURS[state.word]), line)
 
 

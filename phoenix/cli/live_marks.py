@@ -44,11 +44,14 @@ def interval_bar(
     cells[place(limit)] = "┃"
     if bounds is not None:
         lower, upper = place(bounds[0]), place(bounds[1])
+        if estimate is not None:
+            # An interval narrower than a character still has two ends beside its estimate.
+            lower, upper = min(lower, place(estimate) - 1), max(upper, place(estimate) + 1)
         # The limit is not drawn over: it shows through the interval that contains it.
-        for i in range(lower, upper + 1):
+        for i in range(max(0, lower), min(width - 1, upper) + 1):
             cells[i] = "╋" if cells[i] == "┃" else "═"
-        _put(cells, lower, "[")
-        _put(cells, upper, "]")
+        _put(cells, max(0, lower), "[")
+        _put(cells, min(width - 1, upper), "]")
     if estimate is not None:
         cells[place(estimate)] = "●"
     return "".join(cells)

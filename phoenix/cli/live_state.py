@@ -27,6 +27,7 @@ class Sight:
         entered_at: When the present phase began; None before the first.
         ticks: The last ones, oldest first.
         last_number: Of the newest scrape; 0 before the first.
+        widths: Of the objective's interval at the last looks that had a new one, as shares, oldest first.
         trouble: Failed steps and stop requests, in words, newest last.
         now: The moment.
     """
@@ -37,6 +38,7 @@ class Sight:
     entered_at: datetime | None
     ticks: tuple[Tick, ...]
     last_number: int
+    widths: tuple[float, ...]
     trouble: tuple[str, ...]
     now: datetime
 
@@ -61,6 +63,8 @@ class Observer:
     _phases: list[Event] = field(default_factory=list[Event])
     _trouble: list[str] = field(default_factory=list[str])
     _ticks: deque[Tick] = field(default_factory=lambda: deque[Tick](maxlen=REMEMBERED))
+    _widths: deque[float] = field(default_factory=lambda: deque[float](maxlen=REMEMBERED))
+    _last_look: int = 0
 
     @classmethod
     def of(cls, store: ExperimentStore, reference: str) -> Self:
@@ -90,17 +94,27 @@ class Observer:
         elif event.kind is EventKind.STOP_REQUESTED:
             self._trouble.append(f"a stop was asked for: {event.data.get('reason', 'no reason given')}")
 
+    def _take_width(self, summary: dict[str, Any]) -> None:
+        objective = summary["criteria"][0] if summary["criteria"] else {}
+        lower, upper = objective.get("lower"), objective.get("upper")
+        if summary["scrapes"] > self._last_look and lower is not None and upper is not None:
+            self._last_look = summary["scrapes"]
+            self._widths.append(upper - lower)
+
     def _sight(self, record: ExperimentRecord) -> Sight:
+        summary = summarise(record)
+        self._take_width(summary)
         known = {phase.value: phase for phase in Phase}
         phases = dict.fromkeys(known[e.step] for e in self._phases if e.step in known)
         content = cast("dict[str, Any]", record.document["document"])
         return Sight(
-            summary=summarise(record),
+            summary=summary,
             spec=read_document(content).spec,
             phases=tuple(phases),
             entered_at=self._phases[-1].at if self._phases else record.started_at,
             ticks=tuple(self._ticks),
             last_number=self._last_scrape,
+            widths=tuple(self._widths),
             trouble=tuple(self._trouble[-3:]),
             now=datetime.now(UTC),
         )

@@ -56,6 +56,7 @@ def render_report(record: ExperimentRecord, scrapes: Sequence[Scrape], events: S
         next_step=next_step(summary),
         facts=list(_facts(summary, document, record)),
         charts=_charts(record, document, scrapes),
+        unsaid=list(_unsaid(summary)),
         bound=summary["critical"]["missUpperBound"],
         moments=moments_of(events),
         took=wording.elapsed(summary),
@@ -104,6 +105,12 @@ def _facts(
     yield "finished", _moment(record.finished_at)
 
 
+def _unsaid(summary: Mapping[str, Any]) -> Iterable[str]:
+    """Each criterion in words, "" where the verdict's reasons hold the same sentence already."""
+    said = "\n".join(summary["reasons"])
+    return ("" if c["reason"] in said else c["reason"] for c in summary["criteria"])
+
+
 def _pipeline(pipeline: Mapping[str, Any], parameters: Mapping[str, object]) -> str:
     given = "".join(f", {key} = {value}" for key, value in parameters.items())
     return f"{pipeline['pipeline']}{given} (version {str(pipeline['version'])[:12]})"
@@ -120,6 +127,7 @@ def _template() -> "Template":
     environment = Environment(
         loader=PackageLoader("phoenix.services"),
         autoescape=True,
+        finalize=_unbroken,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -131,3 +139,10 @@ def _template() -> "Template":
 def _sentence(text: str) -> str:
     """With a capital first letter; unlike `capitalize` it leaves the names further on alone."""
     return text[:1].upper() + text[1:]
+
+
+def _unbroken(value: object) -> object:
+    """Keep a number and its percent sign on one line; markup is ready as it is."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return value.replace(" %", "\N{NO-BREAK SPACE}%")
+    return value
