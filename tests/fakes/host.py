@@ -162,7 +162,7 @@ class FakeHost(Host):
         self,
         owner: str,
         patterns: Sequence[Mapping[str, object]],
-        seed: int,
+        seed: int,  # noqa: ARG002
         lifetime: timedelta,  # noqa: ARG002
     ) -> Generator["_FakeLoad"]:
         requested = sum(int(str(pattern["count"])) for pattern in patterns)
