@@ -18,7 +18,8 @@ type Candidate struct {
 	Tie int64
 }
 
-// Margin is what a newcomer must exceed a member's score by: a share of it, and at least an amount.
+// Margin is what a newcomer must exceed a member's score by: a share of it, and at least an amount. The amount at most
+// doubles a score, so that a member that does nothing yields to whatever does something.
 type Margin struct {
 	Share  float64
 	Amount float64
@@ -29,7 +30,7 @@ type Margin struct {
 func Sort(candidates []Candidate, margin Margin) {
 	rate := func(c Candidate) float64 {
 		if c.Member {
-			return max(c.Score*(1+margin.Share), c.Score+margin.Amount)
+			return max(c.Score*(1+margin.Share), min(c.Score+margin.Amount, 2*c.Score))
 		}
 		return c.Score
 	}

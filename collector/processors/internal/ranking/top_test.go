@@ -27,7 +27,8 @@ func TestTop(t *testing.T) {
 		"a member wins a tie":            {[]ranking.Candidate{{Index: 0, Tie: 1}, {Index: 1, Tie: 2}, {Index: 2, Tie: 3, Member: true}}, []int{2, 0}},
 		"a little more is not enough":    {[]ranking.Candidate{{Index: 0, Score: 1.1}, {Index: 1, Score: 1, Member: true}, {Index: 2, Score: 2}}, []int{2, 1}},
 		"clearly more is":                {[]ranking.Candidate{{Index: 0, Score: 1.3}, {Index: 1, Score: 1, Member: true}, {Index: 2, Score: 2}}, []int{2, 0}},
-		"twice next to nothing is not":   {[]ranking.Candidate{{Index: 0, Score: 0.004}, {Index: 1, Score: 0.002, Member: true}, {Index: 2, Score: 2}}, []int{2, 1}},
+		"twice next to nothing is not":   {[]ranking.Candidate{{Index: 0, Score: 0.0038}, {Index: 1, Score: 0.002, Member: true}, {Index: 2, Score: 2}}, []int{2, 1}},
+		"anything beats nothing":         {[]ranking.Candidate{{Index: 0, Score: 0.001}, {Index: 1, Member: true}, {Index: 2, Score: 2}}, []int{2, 0}},
 		"fewer than k are all chosen":    {[]ranking.Candidate{{Index: 4, Score: 1}}, []int{4}},
 		"none is chosen where none live": {nil, nil},
 	}
