@@ -118,7 +118,7 @@ func (p *adaptiveProcessor) rank(present []*process.Process) []ranking.Candidate
 // visibleSeries counts what a backend still shows beside the critical processes that are present.
 func (p *adaptiveProcessor) visibleSeries(present []*process.Process) int {
 	total := 0
-	for one := range p.fold.Live {
+	for one := range p.fold.Remembered {
 		if p.isVisible(one) {
 			total += one.Count
 		}

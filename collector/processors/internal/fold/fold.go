@@ -56,8 +56,8 @@ func New(now time.Time, settings process.TableSettings) *Fold {
 // Scrape numbers the scrapes from one.
 func (f *Fold) Scrape() uint64 { return f.table.Scrape() }
 
-// Live yields every process remembered, present or not, in no order.
-func (f *Fold) Live(yield func(*process.Process) bool) { f.table.Live(yield) }
+// Remembered yields every process known, present or not, in no order; one that was renamed comes under each name.
+func (f *Fold) Remembered(yield func(*process.Process) bool) { f.table.Remembered(yield) }
 
 // Newest is the time of the newest point of the scrape.
 func (f *Fold) Newest() pcommon.Timestamp { return f.when.newest }

@@ -2,6 +2,7 @@ package process
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,9 @@ type Table struct {
 	matcher Matcher
 	retain  uint64
 	live    map[Key]*Process
-	scrape  uint64
+	// gone holds those whose pid or name went to another while a backend may still count their series.
+	gone   []*Process
+	scrape uint64
 }
 
 // TableSettings says what a table remembers and marks.
@@ -95,6 +98,9 @@ func (t *Table) Observe(r *Reading) (p *Process, fresh bool) {
 	if known && r.Newest < p.seen {
 		return p, false
 	}
+	if known && (p.isReplacedBy(r) || p.Name != r.Name) {
+		t.remember(*p)
+	}
 	if !known || p.isReplacedBy(r) {
 		p = &Process{Key: Key{Host: strings.Clone(r.Key.Host), PID: r.Key.PID}, created: strings.Clone(r.Created)}
 		t.live[p.Key] = p
@@ -116,10 +122,22 @@ func (t *Table) End() {
 			delete(t.live, key)
 		}
 	}
+	t.gone = slices.DeleteFunc(t.gone, func(p *Process) bool { return t.scrape-p.scrape >= t.retain })
 }
 
-// Live yields every process remembered, present or not, in no order.
-func (t *Table) Live(yield func(*Process) bool) {
+func (t *Table) remember(p Process) {
+	if p.Exported > 0 {
+		t.gone = append(t.gone, &p)
+	}
+}
+
+// Remembered yields every process known, present or not, in no order; one that was renamed comes under each name.
+func (t *Table) Remembered(yield func(*Process) bool) {
+	for _, p := range t.gone {
+		if !yield(p) {
+			return
+		}
+	}
 	for _, p := range t.live {
 		if !yield(p) {
 			return

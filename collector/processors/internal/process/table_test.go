@@ -128,7 +128,7 @@ func TestTheAbsentAreForgotten(t *testing.T) {
 		tb.scrape(t, processtest.Payload(time.Hour+time.Duration(i+5)*time.Second, other))
 	}
 	count := 0
-	for range tb.Live {
+	for range tb.Remembered {
 		count++
 	}
 	assert.Equal(t, 1, count)
