@@ -75,7 +75,7 @@ def configure(engine: Engine, busy_timeout: timedelta) -> None:
         # The driver must not begin transactions of its own: on_begin does (SQLAlchemy, "pysqlite" page).
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON")
-        _use_wal(connection, busy_timeout)
+        use_wal(connection, busy_timeout)
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", _on_begin)
@@ -86,8 +86,8 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _use_wal(connection: sqlite3.Connection, busy_timeout: timedelta) -> None:
-    # The change to WAL does not wait for the busy timeout when two processes open a new file at once.
+def use_wal(connection: sqlite3.Connection, busy_timeout: timedelta) -> None:
+    """Change the file to WAL, which does not wait for the busy timeout when several open a new file at once."""
     deadline = time.monotonic() + busy_timeout.total_seconds()
     while True:
         try:

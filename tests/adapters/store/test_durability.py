@@ -4,12 +4,15 @@ import random
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
+from phoenix.adapters.store import sqlite
 from phoenix.adapters.store.engine import open_engine
 from phoenix.adapters.store.experiments import SqlExperimentStore
 from phoenix.domain.phases import Outcome, Phase
@@ -87,3 +90,21 @@ def test_processes_that_open_a_new_database_at_once_make_it_once(tmp_path: Path)
     openers = [subprocess.Popen([sys.executable, "-c", program, url]) for _ in range(4)]
     assert [opener.wait() for opener in openers] == [0, 0, 0, 0]
     assert SqlExperimentStore(open_engine(url)).list() == ()
+
+
+def test_connections_that_change_a_new_file_to_wal_at_once_wait_for_each_other(tmp_path: Path):
+    # SQLite itself refuses about one in a hundred of these without waiting, hence the many rounds.
+    at_once = Barrier(6)
+
+    def connect(number: int) -> str:
+        connection = sqlite3.connect(tmp_path / f"{number}.db", isolation_level=None, check_same_thread=False)
+        at_once.wait()
+        sqlite.use_wal(connection, timedelta(seconds=10))
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+        connection.execute("CREATE TABLE IF NOT EXISTS t(a)")
+        connection.close()
+        return mode
+
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(200):
+            assert list(pool.map(connect, [number] * 6)) == ["wal"] * 6

@@ -65,7 +65,7 @@ def test_migrations_equal_the_tables_on_postgresql():
 
 def test_the_listed_revisions_are_the_ones_on_disk():
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", "phoenix.adapters.store:migrations")
     on_disk = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(on_disk)) == migrations.REVISIONS
 

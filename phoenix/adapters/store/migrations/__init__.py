@@ -4,8 +4,6 @@ To change the schema: change `tables`, add `versions/NNNN_subject.py` and its nu
 the three together. There is no way back: a copy of the database is.
 """
 
-from pathlib import Path
-
 from sqlalchemy import Connection, Engine, inspect, text
 
 from phoenix.adapters.store.transactions import lock_schema, reading, writing
@@ -54,7 +52,7 @@ def _run(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
-    # Config expands percent signs, which a folder's name may hold.
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    # By package, not by path: Config would expand a percent sign in a folder's name.
+    config.set_main_option("script_location", "phoenix.adapters.store:migrations")
     config.set_main_option("path_separator", "os")
     command.upgrade(config, "head")
