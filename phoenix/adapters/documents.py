@@ -94,13 +94,16 @@ def _read(path: Path) -> str:
     except (OSError, ValueError) as fault:
         reason = f"cannot be read: {getattr(fault, 'strerror', None) or fault}"
         raise _refused(source, [_finding("file_unreadable", reason, "check the path")]) from fault
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise _refused(source, [_finding("file_kind", "is not a regular file", "name a YAML file")])
         if status.st_size > MAX_BYTES:
             raise _refused(source, [_too_large(status.st_size)])
-        content = file.read(MAX_BYTES + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_BYTES:
         raise _refused(source, [_too_large(len(content))])
     try:

@@ -122,7 +122,8 @@ def _pipelines(own: OwnPart, slot: SlotAddition) -> dict[str, object]:
     for name, body in mapping_at(own.config, "service", "pipelines").items():
         exporters = strings_at(body, "exporters")
         if name in own.exporting:
-            exporters = [*exporters, MEASUREMENT_EXPORTER, *slot.wiring.get(name, slot.exporters)]
+            users = slot.wiring.get(name, slot.exporters)
+            exporters = list(dict.fromkeys([*exporters, MEASUREMENT_EXPORTER, *users]))
         pipelines[name] = {**mapping_at(body), "exporters": exporters}
     return pipelines
 

@@ -18,7 +18,7 @@ from phoenix.domain.paths import join_path
 from phoenix.domain.trees import walk
 
 _PLACEHOLDER = re.compile(r"\$\{(param|ottl):([a-z][a-z0-9_]*)\}")
-_ANY_PLACEHOLDER = re.compile(r"\$\{(?:param|ottl):([^}]*)\}?")
+_ANY_PLACEHOLDER = re.compile(r"\$\{(?:param|ottl):([^}]*\}?)")
 
 
 def substitute(template: object, values: Mapping[str, object]) -> object:
@@ -44,9 +44,10 @@ def template_faults(template: object, names: Collection[str]) -> tuple[Finding, 
     for path, value in walk(template):
         if not isinstance(value, str):
             continue
-        for name in _ANY_PLACEHOLDER.findall(value):
-            if name not in names:
-                reason = f"the placeholder names {name!r}, which is not among the parameters"
+        for written in _ANY_PLACEHOLDER.findall(value):
+            name = written.removesuffix("}")
+            if name not in names or name == written:
+                reason = f"the placeholder {name!r} names no parameter, or is not closed"
                 fix = f"use one of {', '.join(sorted(names))}, or declare it"
                 findings.append(Finding(Severity.ERROR, "catalog_entry", join_path(*path), reason, fix))
     return tuple(findings)
