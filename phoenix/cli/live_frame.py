@@ -33,6 +33,17 @@ COURSES = (
     Metric.COLLECTOR_MEMORY_BYTES,
 )
 COURSE_LABELS = ("series", "points", "CPU", "memory")
+BEFORE_THE_VERDICT = (
+    Phase.PENDING,
+    Phase.VALIDATING,
+    Phase.DEPLOYING,
+    Phase.STARTING_LOAD,
+    Phase.WARMING_UP,
+    Phase.MEASURING,
+)
+SILENCE_SECONDS = 60.0
+"""A driver reports at each scrape and each step; starting a collector on a busy host takes the longest."""
+
 COLOURS = {"pass": "green", "fail": "red", "open": "yellow"}
 
 
@@ -93,17 +104,21 @@ def _meaning(sight: Sight) -> Text:
 
 
 def _time(sight: Sight, width: int) -> Iterator[Text]:
-    spec, interval = sight.spec, sight.spec.scrape_interval.total_seconds()
+    spec = sight.spec
     took = elapsed(sight.summary, sight.now)
-    line = f"elapsed {span(took) if took is not None else MISSING}"
     wanted = spec.warmup + spec.minimum_scrapes
-    left = (wanted - sight.last_number) * interval
-    if sight.phase.is_over or (sight.last_number and left <= 0):
-        line += f"  scrape {sight.last_number:,}, the minimum of {wanted:,} is reached"
-    else:
-        line += f"  scrape {sight.last_number:,} of at least {wanted:,}, {span(left)} to go"
-    yield Text(f"{line}; at most {span(spec.maximum_duration.total_seconds())}")
-    share = sight.last_number / wanted
+    left = (wanted - sight.last_number) * spec.scrape_interval.total_seconds()
+    line = f"elapsed {span(took) if took is not None else MISSING}"
+    line += f"  scrape {sight.last_number:,}"
+    # What comes after the measurement no longer waits for scrapes, however few there were.
+    is_waiting = sight.phase in BEFORE_THE_VERDICT
+    longest = span(spec.maximum_duration.total_seconds())
+    if is_waiting and left > 0:
+        line += f" of at least {wanted:,}, {span(left)} to go; at most {longest}"
+    elif is_waiting:
+        line += f" of at most {spec.last_scrape():,} in {longest}; minimum passed"
+    yield Text(line)
+    share = sight.last_number / wanted if is_waiting else 1.0
     # Without a number beside it a bar says nothing to a screen reader.
     yield Text(f"{progress_bar(share, width - 8)} {100 * min(1.0, share):4.0f} %")
 
@@ -120,6 +135,8 @@ def _courses(sight: Sight, width: int) -> Iterator[Text]:
         # Both from zero to the same top: the cut is what the eye sees.
         cells = [_course_cell(metric, values[v], room - 2, top).ljust(room) for v in Variant]
         yield Text(f"{label:<10}{''.join(cells)}".rstrip())
+    if not sight.spec.critical_processes:
+        return
     kept = [_kept(sight.ticks[-1], variant).ljust(room) for variant in Variant]
     yield Text(f"{'critical':<10}{''.join(kept)}".rstrip())
     yield Text(f"{'candidate':<10}{_critical(sight.summary)}")
@@ -191,5 +208,8 @@ def _trouble(sight: Sight) -> Iterator[Text]:
         lines += sight.ticks[-1].errors
     if sight.summary["error"]:
         lines.append(f"error: {sight.summary['error']}")
+    longest = SILENCE_SECONDS + 3 * sight.spec.scrape_interval.total_seconds()
+    if sight.silent_for is not None and sight.silent_for > longest:
+        lines.append(f"no sign of life from its driver for {span(sight.silent_for)}: run phoenix recover")
     for line in lines:
         yield Text(f"✗ {clean(line)}", "red")

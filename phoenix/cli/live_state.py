@@ -29,6 +29,7 @@ class Sight:
         last_number: Of the newest scrape; 0 before the first.
         widths: Of the objective's interval at the last looks that had a new one, as shares, oldest first.
         trouble: Failed steps and stop requests, in words, newest last.
+        silent_for: Since its driver last reported, s; None where nobody drives it.
         now: The moment.
     """
 
@@ -40,6 +41,7 @@ class Sight:
     last_number: int
     widths: tuple[float, ...]
     trouble: tuple[str, ...]
+    silent_for: float | None
     now: datetime
 
     @property
@@ -107,6 +109,8 @@ class Observer:
         known = {phase.value: phase for phase in Phase}
         phases = dict.fromkeys(known[e.step] for e in self._phases if e.step in known)
         content = cast("dict[str, Any]", record.document["document"])
+        now = datetime.now(UTC)
+        beat = record.heartbeat_at if record.driver else None
         return Sight(
             summary=summary,
             spec=read_document(content).spec,
@@ -116,5 +120,6 @@ class Observer:
             last_number=self._last_scrape,
             widths=tuple(self._widths),
             trouble=tuple(self._trouble[-3:]),
-            now=datetime.now(UTC),
+            silent_for=(now - beat).total_seconds() if beat else None,
+            now=now,
         )

@@ -86,7 +86,7 @@ def _over_time(ticks: Sequence[Tick], design: Design, metric: Metric, title: str
     warmup = [tick.at_seconds for tick in ticks if tick.number <= design.warmup]
     return Chart(
         title=title if len(design.hosts) == 1 else f"{title}, all {len(design.hosts)} hosts",
-        x_label="time since the first scrape, min:s",
+        x_label=f"time since the first scrape, {'h:' if ticks[-1].at_seconds >= 3600 else ''}min:s",
         lines=lines,
         limit=_limit(design, metric, factor),
         warmup_until=warmup[-1] if warmup else None,

@@ -13,7 +13,7 @@ from phoenix.cli.live_marks import course, interval_bar, scale_labels
 from phoenix.cli.live_state import Observer
 from phoenix.domain.comparison import as_document
 from phoenix.domain.phases import Outcome, Phase
-from phoenix.domain.record import EventKind
+from phoenix.domain.record import Driver, EventKind
 from tests.fakes.store import FakeExperimentStore
 from tests.support.seen_experiments import STARTED, compared, document, record, trace_scrapes
 
@@ -92,9 +92,9 @@ def test_no_color_is_honoured():
 
 
 @pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("scrapes", [0, 5, 24, 40])
+@pytest.mark.parametrize("scrapes", [0, 5, 24, 40, 150])
 def test_a_picture_fits_its_terminal(scrapes, width):
-    picture = frame(Script().through(scrapes), width).plain
+    picture = frame(Script(150).through(scrapes), width).plain
 
     assert max(len(line) for line in picture.splitlines()) <= width
 
@@ -158,6 +158,39 @@ def test_a_failed_step_stands_in_the_picture():
     script = Script(fail_at=3)
 
     assert "✗ load@local failed: the load generator died" in frame(script.through(4), 80).plain
+
+
+def test_a_verdict_before_the_minimum_leaves_nothing_to_wait_for():
+    script = Script()
+    script.through(30)
+    script.store.enter(ID, Phase.CLEANING_UP)
+
+    picture = frame(script.through(0), 80).plain
+
+    assert "scrape 30\n" in picture
+    assert "to go" not in picture
+
+
+def test_past_the_minimum_it_says_when_it_ends_at_the_latest():
+    assert (
+        "scrape 150 of at most 1,800 in 30 min; minimum passed" in frame(Script(150).through(150), 120).plain
+    )
+
+
+def test_a_silent_driver_is_shown():
+    script = Script()
+    script.store.drive(ID, Driver("boot", 4711, 1))
+
+    assert "no sign of life from its driver" in frame(script.through(3), 80).plain
+
+
+def test_without_critical_processes_none_are_shown():
+    content = document(criticalProcesses=[], guardrails=[])
+    store = FakeExperimentStore(now=lambda: STARTED)
+    store.create(record(phase=Phase.WARMING_UP, outcome=Outcome.NONE, document=content))
+    store.add_scrapes(ID, trace_scrapes(count=5))
+
+    assert "critical" not in frame(Observer.of(store, ID).look(), 80).plain
 
 
 def test_it_ends_when_the_driver_has_ended_and_shows_what_came_last():
