@@ -67,7 +67,7 @@ def frame(sight: Sight, width: int, height: int = 100) -> Text:
         *_objective(sight, width),
         *_criteria(sight),
     ]
-    if len(lines) >= height:
+    if sum(-(-max(1, len(line)) // width) for line in lines) >= height:
         lines = [line for line in lines if line.plain]
     return Text("\n").join(lines)
 

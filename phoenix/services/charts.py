@@ -100,7 +100,8 @@ def draw(chart: Chart, identity: str) -> str:
         *_x_axis(x_ticks, place_x, chart),
         f'<g clip-path="url(#{identity}-plot)">',
         *(_band(band, place_x, place_y) for band in chart.bands),
-        *(_line(line, place_x, place_y) for line in chart.lines),
+        # The first line is dashed: drawn last, it leaves what it covers visible between its dashes.
+        *(_line(line, place_x, place_y) for line in reversed(chart.lines)),
         "</g>",
         *_limit(chart, place_y),
         *_legend(chart),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from phoenix.domain.comparison import Design
 from phoenix.domain.criteria import Kind
 from phoenix.domain.design import FIRST_LOOK
-from phoenix.domain.effects import reduction_effect
+from phoenix.domain.effects import SUMMED, reduction_effect
 from phoenix.domain.metrics import NATURES, Metric
 from phoenix.domain.pairing import open_window, pair
 from phoenix.domain.phrases import percent
@@ -85,7 +85,7 @@ def _over_time(ticks: Sequence[Tick], design: Design, metric: Metric, title: str
     ]
     warmup = [tick.at_seconds for tick in ticks if tick.number <= design.warmup]
     return Chart(
-        title=title if len(design.hosts) == 1 else f"{title}, all {len(design.hosts)} hosts",
+        title=title if hosts == 1 else f"{title}, {'sum' if metric in SUMMED else 'least'} of {hosts} hosts",
         x_label=f"time since the first scrape, {'h:' if ticks[-1].at_seconds >= 3600 else ''}min:s",
         lines=lines,
         limit=_limit(design, metric, factor),

@@ -56,7 +56,7 @@ def render_report(record: ExperimentRecord, scrapes: Sequence[Scrape], events: S
         next_step=next_step(summary),
         facts=list(_facts(summary, document, record)),
         charts=_charts(record, document, scrapes),
-        unsaid=list(_unsaid(summary)),
+        in_words=_unsaid(summary),
         bound=summary["critical"]["missUpperBound"],
         moments=moments_of(events),
         took=wording.elapsed(summary),
@@ -105,10 +105,11 @@ def _facts(
     yield "finished", _moment(record.finished_at)
 
 
-def _unsaid(summary: Mapping[str, Any]) -> Iterable[str]:
-    """Each criterion in words, "" where the verdict's reasons hold the same sentence already."""
+def _unsaid(summary: Mapping[str, Any]) -> list[str]:
+    """Every criterion in words; nothing where the verdict's reasons say all of it already."""
     said = "\n".join(summary["reasons"])
-    return ("" if c["reason"] in said else c["reason"] for c in summary["criteria"])
+    reasons = [str(c["reason"]) for c in summary["criteria"]]
+    return reasons if any(reason not in said for reason in reasons) else []
 
 
 def _pipeline(pipeline: Mapping[str, Any], parameters: Mapping[str, object]) -> str:

@@ -177,6 +177,18 @@ def test_time_axes_have_few_ticks(seconds):
     assert 2 <= len(clock_ticks(0, seconds)) <= 8
 
 
+def test_several_hosts_are_summed_and_a_lacking_host_is_a_gap():
+    scrapes = [s for one in trace_scrapes(count=40) for s in (one, replace(one, host="local-2"))]
+    scrapes = [replace(s, candidate=None) if s.host == "local-2" and s.number == 30 else s for s in scrapes]
+
+    html = render_report(record(trace_scrapes(count=40)), scrapes, ())
+
+    assert "active series, sum of 2 hosts" in html
+    assert "CPU coverage, %, least of 2 hosts" in html
+    svg = html.split("active series, sum of 2 hosts</figcaption>")[1].split("</svg>")[0]
+    assert re.search(r'<path d="([^"]+)" class="line candidate"/>', svg)[1].count("M") == 2
+
+
 def test_it_is_written_into_the_folder_of_the_experiment(tmp_path):
     scrapes = trace_scrapes(count=40)
 
