@@ -83,6 +83,7 @@ def _over_time(ticks: Sequence[Tick], design: Design, metric: Metric, title: str
     lines = [
         Line(variant.value, variant.value, _points(ticks, variant, metric, factor)) for variant in Variant
     ]
+    hosts = len(design.hosts)
     warmup = [tick.at_seconds for tick in ticks if tick.number <= design.warmup]
     return Chart(
         title=title if hosts == 1 else f"{title}, {'sum' if metric in SUMMED else 'least'} of {hosts} hosts",
