@@ -7,11 +7,16 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from phoenix.adapters.flow_runs import STARTER_PIPE
 from phoenix.adapters.prefect_server import owned_server
 from phoenix.services.run.context import Run
+
+DRAIN_SECONDS = 5.0
+"""Draining takes milliseconds; a server that hangs must not hold the clean ending up."""
 
 
 def drive(flow: Callable[[str], object]) -> None:
@@ -24,7 +29,16 @@ def drive(flow: Callable[[str], object]) -> None:
         if not os.environ.get("PREFECT_API_URL"):
             url = stack.enter_context(owned_server())
             stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
-        flow(experiment)
+        try:
+            flow(experiment)
+        finally:
+            _send_what_is_queued()
+
+
+def _send_what_is_queued() -> None:
+    """Send logs and events while there is a server: at exit they would be tried for a minute against none."""
+    APILogWorker.drain_all(timeout=DRAIN_SECONDS, at_exit=False)
+    EventsWorker.drain_all(timeout=DRAIN_SECONDS, at_exit=False)
 
 
 def heed_signals(run: Run) -> None:

@@ -22,6 +22,7 @@ class ExportReading:
         newest_seconds: Time of the newest point, s since the epoch; None where the exporter tells no time.
         present: (pid, executable name) of every process with a fresh series.
         cpu: Points of CPU counters, modes that count only.
+        interval_seconds: Collection interval, s.
         cpu_seconds: By (pid, executable name), the fresh CPU counters' sum and their time as in `newest_seconds`.
         memory_bytes: Resident memory in the newest round, By; None where no series tells of memory.
     """
@@ -30,6 +31,7 @@ class ExportReading:
     newest_seconds: float | None
     present: frozenset[tuple[int, str]]
     cpu: Sequence[Point]
+    interval_seconds: float
     cpu_seconds: Mapping[tuple[int, str], tuple[float, float | None]]
     memory_bytes: float | None
 
@@ -59,6 +61,7 @@ def read_export(
             key.process for key, _, at in counted if key.process is not None and (at is None or at >= oldest)
         ),
         cpu=cpu,
+        interval_seconds=interval_seconds,
         cpu_seconds=_by_process(cpu, oldest),
         memory_bytes=_memory(counted, newest, interval_seconds),
     )
