@@ -97,6 +97,7 @@ def test_a_given_null_is_no_default():
     [
         (T.INTEGER, "20", 20), (T.NUMBER, "0.5", 0.5), (T.BOOLEAN, "True", True), (T.STRINGS, "a, b", ["a", "b"]),
         (T.DURATION, "5s", "5s"), (T.REGEX, "[a]", "[a]"), (T.INTEGER, "twenty", "twenty"), (T.INTEGER, "1_0", "1_0"),
+        (T.NUMBER, "1e-3", 0.001), (T.BYTES, "1MiB", "1MiB"),
     ],
 )  # fmt: skip
 def test_text_of_the_command_line_becomes_a_document_value(kind, text, value):

@@ -119,6 +119,17 @@ def test_the_collectors_default_interval_is_known():
     assert scrape_interval_of(own_part_of_file(config)) == timedelta(minutes=1)
 
 
+def test_an_interval_nobody_can_read_counts_as_the_default():
+    config = changed(("receivers", "host_metrics", "collection_interval"), "often")
+    assert scrape_interval_of(own_part_of_file(config)) == timedelta(minutes=1)
+
+
+def test_other_receivers_keep_their_configuration():
+    config = changed(("service", "pipelines", "metrics", "receivers"), ["host_metrics", "otlp"])
+    own = own_part_of_file(config, scrape_interval=timedelta(seconds=5))
+    assert own.config["receivers"]["otlp"] == {}
+
+
 def test_the_old_name_of_the_receiver_is_known():
     config = json.loads(json.dumps(CONFIG).replace("host_metrics", "hostmetrics"))
     own = own_part_of_file(config, scrape_interval=timedelta(seconds=1))

@@ -18,12 +18,12 @@ CATALOG = Catalog((shipped_folder(),))
 class Accepts:
     """A collector that has seen worse."""
 
-    def validate(self, config, environ):
+    def validate(self, _config, _environ):
         return None
 
 
 class Refuses:
-    def validate(self, config, environ):
+    def validate(self, _config, _environ):
         return "bad OTTL"
 
 
