@@ -74,11 +74,11 @@ def test_a_users_entry_is_found_and_its_aliases_come_first(mine):
 @pytest.mark.parametrize(
     ("file", "old", "new", "path"),
     [
-        ("pipeline.yaml", "type: integer", "type: intger", "parameters[2].type"),
+        ("pipeline.yaml", "type: integer", "type: int", "parameters[2].type"),
         ("pipeline.yaml", "default: 20", "default: 0", "parameters[2].default"),
         ("pipeline.yaml", "minimum: 1\n", "minimum: few\n", "parameters[2].default"),
         ("pipeline.yaml", "name: window", "name: k", "parameters[3].name"),
-        ("pipeline.yaml", "title:", "titel:", "titel"),
+        ("pipeline.yaml", "title:", "caption:", "caption"),
         ("pipeline.yaml", "name: mine", "name: mine\nname: other", "name"),
         ("collector.yaml", "${param:k}", "${param:kk}", "processors.topk.k"),
         ("collector.yaml", "${param:rest}", "${param:exporters}", "processors.topk.rest"),
