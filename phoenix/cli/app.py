@@ -54,6 +54,11 @@ def run() -> int:
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
+def _misused(message: str) -> ExitCode:
+    typer.echo(f"phoenix: {message}\nTry 'phoenix --help'.", err=True)
+    return ExitCode.INVALID
+
+
 def show_error(error: PhoenixError) -> None:
     """What, why, and what to do, on standard error; every finding on lines of its own."""
     print(f"phoenix: {error.message}", file=sys.stderr)  # noqa: T201

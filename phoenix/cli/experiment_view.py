@@ -11,8 +11,6 @@ from phoenix.services.conclusions import headline_of, next_step
 from phoenix.services.summaries import summarise
 from phoenix.services.wording import (
     MISSING,
-    OUTCOMES,
-    PHASES,
     amount,
     clean,
     confidence,
@@ -60,8 +58,8 @@ def status_text(summary: Summary) -> str:
     took = elapsed(summary, datetime.now(UTC))
     facts = [
         ("experiment", f"{clean(summary['name'])} ({summary['id']})"),
-        ("phase", f"{phase.value}: {PHASES[phase][1]}"),
-        ("outcome", OUTCOMES[Outcome(summary["outcome"])] if phase.is_over else MISSING),
+        ("phase", f"{phase.value}: {phase.meaning}"),
+        ("outcome", Outcome(summary["outcome"]).meaning if phase.is_over else MISSING),
         ("baseline", _pipeline(summary["baseline"])),
         ("candidate", _pipeline(summary["candidate"])),
         ("targets", clean(", ".join(summary["targets"]))),
@@ -86,7 +84,7 @@ def verdict_text(summary: Summary) -> str:
     took = elapsed(summary)
     length = times(summary["scrapes"], "paired scrape")
     ran = f"{length}, {span(took)}" if took is not None else length
-    outcome = paragraph(f"{OUTCOMES[Outcome(summary['outcome'])]} ({ran})", "  ")
+    outcome = paragraph(f"{Outcome(summary['outcome']).meaning} ({ran})", "  ")
     why = section("Why", *(paragraph(clean(reason), "  - ", "    ") for reason in summary["reasons"]))
     top = f"{_headline(summary)}\n{outcome}"
     parts = [top, _error(summary), why, *_figures(summary), *_remarks(summary, error=False), _next(summary)]

@@ -15,7 +15,6 @@ from phoenix.domain.samples import Variant
 from phoenix.services.ticks import Tick
 from phoenix.services.wording import (
     MISSING,
-    PHASES,
     amount,
     clean,
     critical_sentence,
@@ -82,7 +81,7 @@ def _phase_line(sight: Sight) -> Text:
     shown = [p for p in Phase if not p.is_over and p is not Phase.PENDING and _is_expected(p, sight)]
     words: list[Text] = []
     for phase in shown:
-        name = PHASES[phase][0]
+        name = phase.verb
         if phase is sight.phase:
             words.append(Text(f"▶ {name}", "bold reverse"))
         elif phase in sight.phases:
@@ -100,7 +99,7 @@ def _is_expected(phase: Phase, sight: Sight) -> bool:
 
 
 def _meaning(sight: Sight) -> Text:
-    return Text.assemble((f"{PHASES[sight.phase][0]}: ", "bold"), PHASES[sight.phase][1])
+    return Text.assemble((f"{sight.phase.verb}: ", "bold"), sight.phase.meaning)
 
 
 def _time(sight: Sight, width: int) -> Iterator[Text]:

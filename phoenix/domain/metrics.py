@@ -50,12 +50,20 @@ class Nature:
 NATURES: dict[Metric, Nature] = {
     Metric.SERIES: Nature("{series}", "Active time series of the variant.", is_ratio_judged=True, step=1.0),
     Metric.DISTINCT_SERIES: Nature("{series}", "Distinct time series since the warm-up; counts churn."),
-    Metric.DATAPOINTS_PER_SECOND: Nature("{datapoint}/s", "Data points exported a second.", is_ratio_judged=True),
+    Metric.DATAPOINTS_PER_SECOND: Nature(
+        "{datapoint}/s", "Data points exported a second.", is_ratio_judged=True
+    ),
     Metric.BYTES_PER_SECOND: Nature("By/s", "Uncompressed OTLP bytes a second.", is_ratio_judged=True),
-    Metric.COLLECTOR_CPU_CORES: Nature("{cpu}", "CPU the collector uses.", is_ratio_judged=True, is_ceiling=True),
+    Metric.COLLECTOR_CPU_CORES: Nature(
+        "{cpu}", "CPU the collector uses.", is_ratio_judged=True, is_ceiling=True
+    ),
     Metric.COLLECTOR_MEMORY_BYTES: Nature("By", "Resident memory of the collector.", is_ceiling=True),
-    Metric.CRITICAL_RETENTION: Nature("1", "Critical processes alive that the variant exports.", is_floor=True),
-    Metric.CPU_COVERAGE: Nature("1", "CPU time of all processes that the output accounts for.", is_floor=True),
+    Metric.CRITICAL_RETENTION: Nature(
+        "1", "Critical processes alive that the variant exports.", is_floor=True
+    ),
+    Metric.CPU_COVERAGE: Nature(
+        "1", "CPU time of all processes that the output accounts for.", is_floor=True
+    ),
     Metric.MEMORY_COVERAGE: Nature("1", "Resident memory of all processes in the output.", is_floor=True),
     Metric.VALUE_ERROR: Nature("1", "Largest relative error of a kept process's CPU time."),
     Metric.FLAP_RATE: Nature("1/s", "Kept processes that left and returned, a second."),

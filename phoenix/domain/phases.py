@@ -1,37 +1,50 @@
 """The phases of an experiment and the ways it can end, listed once, each with what it means."""
 
 from enum import StrEnum
+from typing import Self
 
 
 class Phase(StrEnum):
-    """Where an experiment stands. The order is the order of a run; the last three are endings."""
+    """Where an experiment stands, in the order of a run; the last three are endings.
 
-    PENDING = "pending"
-    """Recorded; nothing has been started."""
-    VALIDATING = "validating"
-    """Both configurations are rendered and checked by rules and by the collector itself."""
-    DEPLOYING = "deploying"
-    """The lease is taken; the baseline and the candidate collectors are being started."""
-    STARTING_LOAD = "starting_load"
-    """The simulated processes are being started."""
-    WARMING_UP = "warming_up"
-    """Scrapes are taken and thrown away: caches fill, the load settles."""
-    MEASURING = "measuring"
-    """Scrapes count; the comparison is made anew at each of them."""
-    COMPARING = "comparing"
-    """The verdict is computed from the recorded scrapes, once more and for the record."""
-    PROMOTING = "promoting"
-    """The candidate's configuration is started beside the active pipeline and takes its place."""
-    WATCHING = "watching"
-    """The promoted pipeline is held against the guardrails; a breach reverts it."""
-    CLEANING_UP = "cleaning_up"
-    """Collectors, load, files and lease of the experiment are being removed and the removal is checked."""
-    COMPLETED = "completed"
-    """Over, with a verdict."""
-    STOPPED = "stopped"
-    """Over because a person or a signal ended it; the host is as it was."""
-    FAILED = "failed"
-    """Over without a verdict because something broke; the host is as it was, the error says what broke."""
+    Attributes:
+        verb: What is being done, in a word or two.
+        meaning: What that is, for people who ask.
+    """
+
+    verb: str
+    meaning: str
+
+    def __new__(cls, value: str, verb: str, meaning: str) -> Self:
+        phase = str.__new__(cls, value)
+        phase._value_, phase.verb, phase.meaning = value, verb, meaning
+        return phase
+
+    PENDING = "pending", "wait", "recorded; nothing has been started"
+    VALIDATING = (
+        "validating",
+        "validate",
+        "both configurations are checked by rules and by the collector itself",
+    )
+    DEPLOYING = "deploying", "deploy", "the baseline and the candidate collectors are being started"
+    STARTING_LOAD = "starting_load", "load", "the simulated processes are being started"
+    WARMING_UP = (
+        "warming_up",
+        "warm up",
+        "scrapes are taken and thrown away: caches fill, the load settles",
+    )
+    MEASURING = "measuring", "measure", "scrapes count; the comparison is made anew at each of them"
+    COMPARING = "comparing", "compare", "the verdict is computed from the recorded scrapes"
+    PROMOTING = "promoting", "promote", "the candidate takes the place of the active pipeline"
+    WATCHING = "watching", "watch", "the promoted pipeline is held against the guardrails"
+    CLEANING_UP = (
+        "cleaning_up",
+        "clean up",
+        "collectors, load and files are being removed, and that is checked",
+    )
+    COMPLETED = "completed", "done", "over, with a verdict"
+    STOPPED = "stopped", "stopped", "ended by a person or a signal; the host is as it was"
+    FAILED = "failed", "failed", "something broke; the error says what"
 
     @property
     def is_over(self) -> bool:
@@ -39,22 +52,29 @@ class Phase(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of the candidate."""
+    """What became of the candidate.
 
-    PROMOTED = "promoted"
-    """It is the active pipeline now and its watch held."""
-    ROLLED_BACK = "rolled_back"
-    """The verdict was ROLL_BACK: the candidate is gone, the active pipeline was never touched."""
-    REPORTED = "reported"
-    """Judged only, as asked; a person may still promote a PROMOTE verdict."""
-    REVERTED = "reverted"
-    """It was promoted, a guardrail was breached in the watch, and the previous pipeline is active again."""
-    DECLINED = "declined"
-    """A person refused the promotion."""
-    STOPPED = "stopped"
-    """The experiment was ended before its verdict."""
-    NONE = "none"
-    """Nothing was decided: no verdict, or an inconclusive one."""
+    Attributes:
+        meaning: For people who ask.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        outcome = str.__new__(cls, value)
+        outcome._value_, outcome.meaning = value, meaning
+        return outcome
+
+    PROMOTED = "promoted", "promoted: the candidate is the active pipeline, and its watch held"
+    ROLLED_BACK = "rolled_back", "rolled back: the candidate is gone, the active pipeline was never touched"
+    REPORTED = "reported", "reported: judged only, nothing was changed"
+    REVERTED = (
+        "reverted",
+        "reverted: it was promoted, a guardrail was breached, the previous pipeline is back",
+    )
+    DECLINED = "declined", "declined: a person refused the promotion"
+    STOPPED = "stopped", "stopped before a verdict"
+    NONE = "none", "nothing was changed"
 
 
 class OnPromote(StrEnum):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from phoenix.domain.findings import Finding, Severity
+from phoenix.domain.paths import join_path
 
 _PREFIX = re.compile(r"^(Value error|Assertion failed), ")
 
@@ -18,16 +19,8 @@ def findings_of(invalid: ValidationError, model: type[BaseModel]) -> tuple[Findi
     return tuple(_finding(fault, model) for fault in invalid.errors(include_url=False))
 
 
-def dotted(location: Sequence[int | str]) -> str:
-    """`("spec", "guardrails", 1, "metric")` as `spec.guardrails[1].metric`."""
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path or "(the document)"
-
-
 def _finding(fault: ErrorDetails, model: type[BaseModel]) -> Finding:
-    path = dotted(fault["loc"])
+    path = join_path(*fault["loc"]) or "(the document)"
     match fault["type"]:
         case "extra_forbidden":
             key = str(fault["loc"][-1])

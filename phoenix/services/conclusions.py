@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from phoenix.domain.phases import Outcome, Phase
-from phoenix.services.wording import FAILED, OPEN, PASSED, PHASES, State, clean
+from phoenix.services.wording import FAILED, OPEN, PASSED, State, clean
 
 
 class Headline(NamedTuple):
@@ -39,7 +39,7 @@ def headline_of(summary: Mapping[str, Any]) -> Headline:
         case "INCONCLUSIVE" if phase.is_over:
             return Headline(OPEN, "INCONCLUSIVE", f"not shown that {candidate} may replace {baseline}")
         case _:
-            return Headline(OPEN, "NO VERDICT YET", PHASES[phase][1])
+            return Headline(OPEN, "NO VERDICT YET", phase.meaning)
 
 
 def next_step(summary: Mapping[str, Any]) -> str:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from phoenix.adapters.catalog import Catalog
 from phoenix.adapters.documents import load_yaml
+from phoenix.adapters.ports import HostDirectory
 from phoenix.domain.errors import SpecError
 from phoenix.domain.experiment import ExperimentDocument, read_document
 from phoenix.domain.findings import Finding, Severity, errors
-from phoenix.domain.load import parse_profile, plan as plan_load
+from phoenix.domain.load import parse_profile
+from phoenix.domain.load import plan as plan_load
 from phoenix.domain.pipeline import PipelineRef
-from phoenix.manifests.plan import Arm, Plan
 from phoenix.domain.samples import Variant
-from phoenix.adapters.ports import HostDirectory
+from phoenix.manifests.plan import Arm, Plan
 from phoenix.services.pipelines import Pipelines, ResolvedPipeline
 
 

@@ -20,7 +20,6 @@ from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.experiment import read_document
 from phoenix.domain.findings import as_document
 from phoenix.domain.phases import Outcome, Phase
-from phoenix.manifests.plan import Plan
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
 from phoenix.manifests.plan import Plan
 from phoenix.services.drafts import Draft

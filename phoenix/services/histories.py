@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import Event, EventKind
-from phoenix.services.wording import PHASES, span
+from phoenix.services.wording import span
 
 MOST_MOMENTS = 200
 """A history longer than this is in the store, not in a page for people."""
@@ -62,7 +62,7 @@ def _moment(event: Event, lasted: str) -> Moment:
 def _title(event: Event) -> str:
     match event.kind:
         case EventKind.PHASE:
-            meaning = PHASES[Phase(event.step)][1] if event.step in set(Phase) else ""
+            meaning = Phase(event.step).meaning if event.step in set(Phase) else ""
             return f"{event.step.replace('_', ' ')}: {meaning}" if meaning else event.step
         case EventKind.INTENT:
             return f"{event.step}: begun, no outcome written"

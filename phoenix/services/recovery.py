@@ -119,7 +119,7 @@ class Recovery:
     ) -> tuple[Phase, Outcome, str]:
         gone = f"its driver was lost in the phase {record.phase.value}; phoenix recover ended it"
         judged = any(e.kind is EventKind.DONE and e.step == "compare" for e in self._store.events(record.id))
-        if promotion in (Outcome.PROMOTED, Outcome.REVERTED):
+        if promotion is Outcome.PROMOTED or promotion is Outcome.REVERTED:
             return Phase.COMPLETED, promotion, gone
         verdict = (record.result or {}).get("verdict")
         if not judged or (verdict == Verdict.PROMOTE and run.spec.on_promote is OnPromote.AUTO):

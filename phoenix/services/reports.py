@@ -52,7 +52,7 @@ def render_report(record: ExperimentRecord, scrapes: Sequence[Scrape], events: S
         s=summary,
         w=wording,
         head=headline_of(summary),
-        outcome=wording.OUTCOMES[Outcome(summary["outcome"])],
+        outcome=Outcome(summary["outcome"]).meaning,
         next_step=next_step(summary),
         facts=list(_facts(summary, document, record)),
         charts=_charts(record, document, scrapes),

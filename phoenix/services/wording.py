@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, cast
 
 from phoenix.domain.criteria import Kind
 from phoenix.domain.metrics import NATURES, Metric
-from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.phrases import percent, signed_percent
 
 MISSING = "–"  # noqa: RUF001 - a dash, as typographers write a missing value
@@ -32,32 +31,7 @@ LABELS: dict[Metric, str] = {
     Metric.DETECTION_DELAY_SECONDS: "detection delay",
 }
 
-PHASES: dict[Phase, tuple[str, str]] = {
-    Phase.PENDING: ("wait", "recorded; nothing has been started"),
-    Phase.VALIDATING: ("validate", "both configurations are checked by rules and by the collector itself"),
-    Phase.DEPLOYING: ("deploy", "the baseline and the candidate collectors are being started"),
-    Phase.STARTING_LOAD: ("load", "the simulated processes are being started"),
-    Phase.WARMING_UP: ("warm up", "scrapes are taken and thrown away: caches fill, the load settles"),
-    Phase.MEASURING: ("measure", "scrapes count; the comparison is made anew at each of them"),
-    Phase.COMPARING: ("compare", "the verdict is computed from the recorded scrapes"),
-    Phase.PROMOTING: ("promote", "the candidate takes the place of the active pipeline"),
-    Phase.WATCHING: ("watch", "the promoted pipeline is held against the guardrails"),
-    Phase.CLEANING_UP: ("clean up", "collectors, load and files are being removed, and that is checked"),
-    Phase.COMPLETED: ("done", "over, with a verdict"),
-    Phase.STOPPED: ("stopped", "ended by a person or a signal; the host is as it was"),
-    Phase.FAILED: ("failed", "something broke; the error says what"),
-}
 """A short name for each phase, and what it means."""
-
-OUTCOMES: dict[Outcome, str] = {
-    Outcome.PROMOTED: "promoted: the candidate is the active pipeline, and its watch held",
-    Outcome.ROLLED_BACK: "rolled back: the candidate is gone, the active pipeline was never touched",
-    Outcome.REPORTED: "reported: judged only, nothing was changed",
-    Outcome.REVERTED: "reverted: it was promoted, a guardrail was breached, the previous pipeline is back",
-    Outcome.DECLINED: "declined: a person refused the promotion",
-    Outcome.STOPPED: "stopped before a verdict",
-    Outcome.NONE: "nothing was changed",
-}
 
 
 class State(NamedTuple):

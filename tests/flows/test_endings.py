@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,8 +21,8 @@ from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("collector_binary", "prefect_server")]
 
-KEPT = {"fence", "lease.lock"}
-"""What a host keeps for the next experiment: the fencing counter and the lock of the lease."""
+KEPT = {"fence", "lock", "revision"}
+"""What a host keeps for the next experiment: its counters and the lock of its files."""
 
 
 def assert_nothing_left(home: Path) -> None:
@@ -31,8 +32,9 @@ def assert_nothing_left(home: Path) -> None:
     assert not live_pids(record.id)
     assert not processes_using(home)
     for event in compose().store.events(record.id):
-        if event.kind is EventKind.DONE and "ports" in event.data:
-            assert not any(is_listening(port) for port in event.data["ports"])
+        if event.kind is EventKind.DONE and event.step.startswith("deploy:"):
+            assert not is_listening(urlsplit(event.data["metrics"]).port)
+            assert not is_listening(urlsplit(event.data["telemetry"]).port)
     host = compose().hosts.open("local")
     assert host.lease() is None
     assert host.leftovers(record.id) == ()

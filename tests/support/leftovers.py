@@ -9,8 +9,8 @@ def live_pids(owner: str = "") -> set[int]:
     """Processes that carry our mark, of any owner or of one."""
     mark = f"PHOENIX_OWNER={owner}".encode()
     found = set()
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
+    for entry in _pids():
+        if entry == str(os.getpid()):
             continue
         try:
             environment = Path(f"/proc/{entry}/environ").read_bytes()
@@ -26,15 +26,22 @@ def processes_using(folder: Path) -> set[int]:
     needle = str(folder).encode()
     own = {os.getpid(), os.getppid()}
     found = set()
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) in own:
+    for entry in _pids():
+        if int(entry) in own:
             continue
         try:
-            if needle in Path(f"/proc/{entry}/cmdline").read_bytes() + Path(f"/proc/{entry}/environ").read_bytes():
+            if (
+                needle
+                in Path(f"/proc/{entry}/cmdline").read_bytes() + Path(f"/proc/{entry}/environ").read_bytes()
+            ):
                 found.add(int(entry))
         except OSError:
             continue
     return found
+
+
+def _pids() -> list[str]:
+    return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def is_listening(port: int) -> bool:

@@ -11,8 +11,8 @@ from phoenix.domain.comparison import Design
 from phoenix.domain.errors import StateError
 from phoenix.domain.experiment import ExperimentDocument
 from phoenix.domain.phases import Phase
-from phoenix.manifests.plan import Plan
 from phoenix.domain.record import EventKind, ExperimentRecord
+from phoenix.manifests.plan import Plan
 
 LEASE_LIFETIME = timedelta(minutes=2)
 """Long enough for a paused machine, short enough that a lost driver does not block a host for the day."""

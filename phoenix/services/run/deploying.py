@@ -3,8 +3,8 @@
 from phoenix.adapters.documents import dump_yaml
 from phoenix.adapters.ports import CollectorLaunch, Host
 from phoenix.domain.phases import Phase
-from phoenix.manifests.plan import lifetime
 from phoenix.domain.samples import Variant
+from phoenix.manifests.plan import lifetime
 from phoenix.services.run.context import LEASE_LIFETIME, Run
 
 
@@ -42,7 +42,12 @@ def deploy(run: Run, variant: Variant) -> None:
         with run.step(f"deploy:{variant}@{host.name}", {"version": arm.version}) as outcome:
             launch = CollectorLaunch(run.id, arm.pipeline, arm.version, config, lifetime(run.spec))
             running = host.start_collector(variant.value, launch, run.leases[host.name])
-            outcome.update(pid=running.pid, digest=running.digest)
+            outcome.update(
+                pid=running.pid,
+                digest=running.digest,
+                metrics=running.metrics_url,
+                telemetry=running.telemetry_url,
+            )
 
 
 def first_death(host: Host) -> str | None:

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from phoenix.adapters.ports import Host
 from phoenix.domain.comparison import Comparison, Verdict, compare
 from phoenix.domain.phases import Phase
-from phoenix.manifests.plan import lifetime
 from phoenix.domain.samples import Scrape, Variant
+from phoenix.manifests.plan import lifetime
 from phoenix.services.measurement import Measurement
 from phoenix.services.run.context import Run
 from phoenix.services.run.deploying import first_death

@@ -10,6 +10,7 @@ from phoenix.manifests.plan import Plan
 from phoenix.services.pipelines import SAMPLE_ENVIRON
 from phoenix.services.run.context import Run
 
+
 def validate(run: Run) -> dict[Variant, str]:
     """Render both measurement configurations and have the collector check them.
 
