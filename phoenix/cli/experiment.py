@@ -29,11 +29,13 @@ def run(
     ] = False,
 ) -> int:
     """Run an experiment to its verdict. Example: catalog/experiments/topk-on-this-host.yaml."""
-    from phoenix.cli.experiment_run import print_plan, run_to_the_end
     from phoenix.composition import compose
 
     phoenix = compose()
     draft = phoenix.drafts.read(file)
+    # Only now: a bad file is refused without waiting for what draws the progress.
+    from phoenix.cli.experiment_run import print_plan, run_to_the_end
+
     if dry_run:
         print_plan(draft)
         return 0
