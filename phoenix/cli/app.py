@@ -1,12 +1,16 @@
 """The command tree, and the one place where errors become words and exit codes."""
 
 import sys
+from typing import Any, cast
 
 import typer
 
 from phoenix.cli import collector, experiment, pipeline, recover
 from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
 from phoenix.domain.errors import PhoenixError, SpecError
+
+USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+"""Typer brings a click of its own and shows only this subclass of its usage errors."""
 
 app = typer.Typer(
     name="phoenix",
@@ -44,19 +48,10 @@ def run() -> int:
         return ExitCode.STOPPED
     except typer.Exit as end:
         return end.exit_code
-    except Exception as error:
-        if hasattr(error, "exit_code") and hasattr(error, "format_message"):
-            typer.echo(
-                f"phoenix: {error.format_message()}\nTry 'phoenix --help'.", err=True
-            )  # a usage error of click
-            return ExitCode.INVALID
-        raise
+    except USAGE_ERROR as misuse:
+        typer.echo(f"phoenix: {cast(Any, misuse).format_message()}\nTry 'phoenix --help'.", err=True)
+        return ExitCode.INVALID
     return int(result) if isinstance(result, int) else ExitCode.DONE
-
-
-def _misused(message: str) -> ExitCode:
-    typer.echo(f"phoenix: {message}\nTry 'phoenix --help'.", err=True)
-    return ExitCode.INVALID
 
 
 def show_error(error: PhoenixError) -> None:

@@ -30,7 +30,7 @@ def assert_nothing_left(home: Path) -> None:
     assert record.phase.is_over
     assert record.driver is None
     assert not live_pids(record.id)
-    assert not processes_using(home)
+    eventually(lambda: not processes_using(home), what="the driver and its own processes to be gone")
     for event in compose().store.events(record.id):
         if event.kind is EventKind.DONE and event.step.startswith("deploy:"):
             assert not is_listening(urlsplit(event.data["metrics"]).port)
