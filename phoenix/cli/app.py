@@ -1,6 +1,5 @@
 """The command tree, and the one place where errors become words and exit codes."""
 
-import sys
 from typing import Any, cast
 
 import typer
@@ -49,18 +48,24 @@ def run() -> int:
     except typer.Exit as end:
         return end.exit_code
     except USAGE_ERROR as misuse:
-        typer.echo(f"phoenix: {cast(Any, misuse).format_message()}\nTry 'phoenix --help'.", err=True)
+        typer.echo(_words_of(cast(Any, misuse).format_message()), err=True)
         return ExitCode.INVALID
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
+def _words_of(misuse: str) -> str:
+    """A usage error for people; where a command was left out it is the help itself."""
+    return misuse if misuse.startswith("Usage:") else f"phoenix: {misuse}\nTry 'phoenix --help'."
+
+
 def show_error(error: PhoenixError) -> None:
     """What, why, and what to do, on standard error; every finding on lines of its own."""
-    print(f"phoenix: {error.message}", file=sys.stderr)  # noqa: T201
+    lines = [f"phoenix: {error.message}"]
     if isinstance(error, SpecError):
         for finding in error.findings:
-            print(f"  {finding.severity}: {finding.path}: {finding.reason}", file=sys.stderr)  # noqa: T201
-            if finding.fix:
-                print(f"      {finding.fix}", file=sys.stderr)  # noqa: T201
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)  # noqa: T201
+            if finding.reason not in error.message:  # the first fault of a document is the message already
+                where = f"{finding.path}: " if finding.path else ""
+                lines.append(f"  {finding.severity}: {where}{finding.reason}")
+                lines += [f"      {finding.fix}"] if finding.fix else []
+    lines += [f"  {error.hint}"] if error.hint else []
+    typer.echo("\n".join(lines), err=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from phoenix.cli.output import Format, FormatOption
+from phoenix.cli.output import DocumentOption, Format, FormatOption
 
 app = typer.Typer(
     help="Run an experiment to its verdict, look at it, act on it.",
@@ -17,13 +17,12 @@ Reference = Annotated[
     str, typer.Argument(metavar="NAME", help="Name or id; a name means its newest experiment.")
 ]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
-RUNNABLE = (Format.TABLE, Format.JSON, Format.YAML)
 
 
 @app.command()
 def run(
     file: Annotated[Path, typer.Option("--file", "-f", help="The experiment, YAML.")],
-    output: FormatOption = Format.TABLE,
+    output: DocumentOption = Format.TABLE,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the configurations and the plan only.")
     ] = False,
@@ -60,7 +59,7 @@ def list_experiments(output: FormatOption = Format.TABLE) -> None:
 @app.command()
 def status(
     name: Reference,
-    output: FormatOption = Format.TABLE,
+    output: DocumentOption = Format.TABLE,
     watch: Annotated[bool, typer.Option("--watch", "-w", "--follow", help="Go on until it is over.")] = False,
 ) -> None:
     """Show where an experiment stands."""

@@ -24,6 +24,23 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--output", "-o", help="How to write the answer.")]
 
 
+def _refuse_rows(form: Format) -> Format:
+    if form in (Format.CSV, Format.MARKDOWN):
+        raise typer.BadParameter(
+            f"{form.value!r} is for tables; this answer is written as table, json or yaml"
+        )
+    return form
+
+
+DocumentOption = Annotated[
+    Format,
+    typer.Option(
+        "--output", "-o", callback=_refuse_rows, help="How to write the answer: table, json or yaml."
+    ),
+]
+"""For an answer that is one object and no rows."""
+
+
 def write(text: str) -> None:
     """Data goes to standard output, with one line end."""
     sys.stdout.write(text.rstrip("\n") + "\n")

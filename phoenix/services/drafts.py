@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phoenix.adapters.catalog import Catalog
-from phoenix.adapters.documents import load_yaml
+from phoenix.adapters.documents import load_mapping
 from phoenix.adapters.ports import HostDirectory
 from phoenix.domain.errors import SpecError
 from phoenix.domain.experiment import ExperimentDocument, read_document
@@ -47,7 +47,7 @@ class Drafts:
         Raises:
             SpecError: With every fault of the document, each with its path.
         """
-        return self.check(load_yaml(path), path.resolve().parent)
+        return self.check(load_mapping(path), path.resolve().parent)
 
     def check(self, content: object, folder: Path) -> Draft:
         """Check a parsed document; relative file names in it are looked up in `folder`.
