@@ -13,7 +13,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from phoenix.domain.criteria import Criterion, Kind, Role, allowed_kinds
@@ -128,6 +136,7 @@ class ExperimentSpec(_Spec):
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Two-sided error rate of the intervals.")
     maximum_duration: Duration = Field(
         default=timedelta(minutes=30),
+        validate_default=True,
         description="Inconclusive is the answer after it.",
         json_schema_extra={"default": "30m"},
     )
@@ -165,18 +174,29 @@ class ExperimentSpec(_Spec):
             raise ValueError("a target is named twice")
         return targets
 
-    @model_validator(mode="after")
-    def _fits_into_its_time(self) -> Self:
-        needed = (self.warmup + self.minimum_scrapes) * self.scrape_interval
-        if needed > self.maximum_duration:
+    @field_validator("maximum_duration")
+    @classmethod
+    def _fits_into_its_time(cls, maximum: timedelta, others: ValidationInfo) -> timedelta:
+        names = ("warmup", "minimum_scrapes", "scrape_interval")
+        if any(name not in others.data for name in names):
+            return maximum  # one of them is wrong itself, and reported
+        warmup, minimum, interval = (others.data[name] for name in names)
+        if (needed := (warmup + minimum) * interval) > maximum:
             raise ValueError(
-                f"warmup + minimumScrapes take {format_duration(needed)} at {format_duration(self.scrape_interval)}, "
-                f"maximumDuration is {format_duration(self.maximum_duration)}; raise it or lower the others"
+                f"warmup + minimumScrapes take {format_duration(needed)} at {format_duration(interval)}, "
+                f"maximumDuration is {format_duration(maximum)}; raise it or lower the others"
             )
-        retention = any(g.metric is Metric.CRITICAL_RETENTION for g in self.guardrails)
-        if retention and not self.critical_processes:
+        return maximum
+
+    @field_validator("guardrails")
+    @classmethod
+    def _guard_something(
+        cls, guardrails: tuple[Guardrail, ...], others: ValidationInfo
+    ) -> tuple[Guardrail, ...]:
+        retention = any(g.metric is Metric.CRITICAL_RETENTION for g in guardrails)
+        if retention and others.data.get("critical_processes") == ():
             raise ValueError("critical_retention guards nothing without criticalProcesses; name them")
-        return self
+        return guardrails
 
     def criteria(self) -> tuple[Criterion, ...]:
         """The objective, then the guardrails in their order."""

@@ -35,9 +35,7 @@ def _finding(fault: ErrorDetails, model: type[BaseModel]) -> Finding:
             return Finding(Severity.ERROR, "unknown_value", path, reason, f"write one of {expected}")
         case _:
             reason = _PREFIX.sub("", fault["msg"])
-            given = (
-                "" if isinstance(fault["input"], dict | list | BaseModel) else f" (given: {fault['input']!r})"
-            )
+            given = f" (given: {fault['input']!r})" if isinstance(fault["input"], str | int | float) else ""
             return Finding(Severity.ERROR, "invalid_value", path, reason + given, _bounds(fault))
 
 

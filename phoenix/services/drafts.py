@@ -1,19 +1,22 @@
 """Turns a document into a checked draft: spec, plan and findings; nothing is started and nothing is written."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from phoenix.adapters.catalog import Catalog
 from phoenix.adapters.documents import load_mapping
 from phoenix.adapters.ports import HostDirectory
 from phoenix.domain.errors import SpecError
-from phoenix.domain.experiment import ExperimentDocument, read_document
+from phoenix.domain.experiment import ExperimentDocument, ExperimentSpec, read_document
 from phoenix.domain.findings import Finding, Severity, errors
-from phoenix.domain.load import parse_profile
+from phoenix.domain.load import LoadProfile, canonical_profile, parse_profile
 from phoenix.domain.load import plan as plan_load
 from phoenix.domain.pipeline import PipelineRef
 from phoenix.domain.samples import Variant
+from phoenix.domain.trees import mapping_at, strings_at
 from phoenix.manifests.plan import Arm, Plan
 from phoenix.services.pipelines import Pipelines, ResolvedPipeline
 
@@ -55,53 +58,86 @@ class Drafts:
         Raises:
             SpecError: With every fault of the document, each with its path.
         """
-        document = read_document(content)
+        try:
+            document = read_document(content)
+        except SpecError as invalid:
+            raise self._with_names(invalid, content, folder) from invalid
+        spec = document.spec
         faults: list[Finding] = []
-        arms = {v: self._resolve(document, v, folder, faults) for v in Variant}
-        load = self._load(document, faults)
-        for index, target in enumerate(document.spec.targets):
-            try:
-                self._hosts.check(target)
-            except SpecError as fault:
-                faults.extend(_as_findings(fault, f"spec.targets[{index}]"))
+        references = {Variant.BASELINE: spec.baseline, Variant.CANDIDATE: spec.candidate}
+        arms = {
+            variant: self._resolve(reference, variant, folder, faults, spec)
+            for variant, reference in references.items()
+        }
+        profile = self._profile(spec.load.profile, faults) if spec.load else None
+        self._check_targets(spec.targets, faults)
         baseline, candidate = arms[Variant.BASELINE], arms[Variant.CANDIDATE]
         findings = (*faults, *(f for arm in arms.values() if arm for f in arm.findings))
         if errors(findings) or baseline is None or candidate is None:
-            refusing = errors(findings)
-            count = "1 fault" if len(refusing) == 1 else f"{len(refusing)} faults"
-            raise SpecError(f"The experiment cannot be started: {count}.", findings=findings)
-        seed = document.spec.load.seed if document.spec.load else 0
+            raise _refused(findings)
+        load, seed = None, 0
+        if spec.load and profile:
+            planned = plan_load(profile, spec.load.processes, spec.load.seed)
+            load, seed = [pattern.message() for pattern in planned.patterns], spec.load.seed
         return Draft(document, Plan(_arm(baseline), _arm(candidate), load, seed), findings)
 
+    def _with_names(self, invalid: SpecError, content: object, folder: Path) -> SpecError:
+        """The refusal of a document with wrong fields, and what is wrong with the names it holds besides."""
+        spec = mapping_at(content, "spec")
+        faults: list[Finding] = []
+        for variant in Variant:
+            try:
+                reference = PipelineRef.model_validate(spec.get(variant))
+            except ValidationError:
+                continue  # among the wrong fields
+            if resolved := self._resolve(reference, variant, folder, faults):
+                faults.extend(resolved.findings)
+        if isinstance(profile := canonical_profile(mapping_at(spec, "load").get("profile")), str):
+            self._profile(profile, faults)
+        self._check_targets(strings_at(spec, "targets"), faults)
+        refusing = errors(faults)
+        return _refused((*invalid.findings, *refusing)) if refusing else invalid
+
     def _resolve(
-        self, document: ExperimentDocument, variant: Variant, folder: Path, faults: list[Finding]
+        self,
+        reference: PipelineRef,
+        variant: Variant,
+        folder: Path,
+        faults: list[Finding],
+        spec: ExperimentSpec | None = None,
     ) -> ResolvedPipeline | None:
-        spec = document.spec
-        reference: PipelineRef = spec.baseline if variant is Variant.BASELINE else spec.candidate
         path = f"spec.{variant}"
         try:
             return self._pipelines.resolve(
                 reference,
                 base_folder=folder,
-                critical=spec.critical_processes,
-                scrape_interval=spec.scrape_interval,
+                critical=spec.critical_processes if spec else (),
+                scrape_interval=spec.scrape_interval if spec else None,
                 path=path,
             )
         except SpecError as fault:
             faults.extend(_as_findings(fault, path))
             return None
 
-    def _load(self, document: ExperimentDocument, faults: list[Finding]) -> list[Mapping[str, object]] | None:
-        wanted = document.spec.load
-        if wanted is None:
-            return None
+    def _profile(self, name: str, faults: list[Finding]) -> LoadProfile | None:
         try:
-            profile = parse_profile(self._catalog.load_profile(wanted.profile))
+            return parse_profile(self._catalog.load_profile(name))
         except SpecError as fault:
             faults.extend(_as_findings(fault, "spec.load.profile"))
             return None
-        planned = plan_load(profile, wanted.processes, wanted.seed)
-        return [pattern.message() for pattern in planned.patterns]
+
+    def _check_targets(self, targets: Sequence[str], faults: list[Finding]) -> None:
+        for index, target in enumerate(targets):
+            try:
+                self._hosts.check(target)
+            except SpecError as fault:
+                faults.extend(_as_findings(fault, f"spec.targets[{index}]"))
+
+
+def _refused(findings: Sequence[Finding]) -> SpecError:
+    count = len(errors(findings))
+    words = "1 fault" if count == 1 else f"{count} faults"
+    return SpecError(f"The experiment cannot be started: {words}.", findings=findings)
 
 
 def _arm(resolved: ResolvedPipeline) -> Arm:

@@ -1,15 +1,14 @@
 """Runs all five catalog pipelines over a known population, alone in a PID namespace, and writes down what happened.
 
-`unshare --pid --fork --mount-proc python -m tests.pipelines.arena FOLDER` prints one JSON document. The kernel's side
-is read by psutil, not by our census: it is the judge here.
+`unshare --pid --fork --kill-child --mount-proc python -m tests.pipelines.arena FOLDER` writes FOLDER/run.json.
 """
 
 import json
 import os
 import signal
 import sys
-import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -19,139 +18,145 @@ import psutil
 
 from phoenix.adapters.documents import dump_yaml
 from phoenix.adapters.exposition import ExpositionParser
-from phoenix.adapters.ports import CollectorLaunch
-from phoenix.composition import compose
+from phoenix.adapters.ports import CollectorLaunch, Host, Lease, RunningCollector
+from phoenix.composition import Phoenix, compose
+from phoenix.domain.load import Cpu, CpuShape, LoadPattern, PlannedPattern
 from phoenix.domain.pipeline import PipelineRef
 from phoenix.manifests.slots import slot_config
+from tests.pipelines.kernel import Kernel
+from tests.support.leftovers import files_below, live_pids
 
-INTERVAL = timedelta(seconds=2)
-TICKS = 14
-KILL_AT = 9
+OWNER = "exp-arena000"
+INTERVAL = timedelta(seconds=3)
+TICKS = 11
+KILL_AT = 6
+"""After this tick one busy process is killed; the load starts another one a second later."""
+
 BUDGET = 150
 K = 4
-CRITICAL = ("^nginx$", "^postgres$", "^redis-server$", "^payment-api$", "^auth-svc$")
-LIFETIME = timedelta(minutes=3)
+WINDOW = "10s"
+"""Shorter than the default, so that what the processes used while they were started is forgotten within the run."""
 
-PARAMETERS: dict[str, dict[str, object]] = {
+BUSY_NAME = "batch-worker"
+LARGE = {"cache-0": 140 << 20, "cache-1": 155 << 20, "cache-2": 170 << 20, "cache-3": 185 << 20}
+"""Bytes by name: more than twice what a collector has."""
+
+IDLE_NAME = "sleeper"
+CRITICAL_NAMES = ("nginx", "postgres", "redis-server", "payment-api", "auth-svc")
+
+PARAMETERS: Mapping[str, Mapping[str, object]] = {
     "process-baseline-v1": {},
     "process-priority-based-v1": {},
     "process-aggregated-v1": {},
-    "process-topk-v1": {"k": K},
-    "process-adaptive-filter-v1": {"max_series": BUDGET},
+    "process-topk-v1": {"k": K, "window": WINDOW},
+    # So low that more processes qualify (busy, large, collectors) than there is room for: it is the budget that binds.
+    "process-adaptive-filter-v1": {
+        "max_series": BUDGET,
+        "min_cpu": 0.001,
+        "min_memory": "1MiB",
+        "window": WINDOW,
+    },
 }
 
+LIFETIME = timedelta(minutes=2)
+READY_SECONDS = 30.0
+FETCH = timedelta(seconds=5)
 
-def pattern(name: str, count: int, *, cores: float = 0.0, memory: int = 65536) -> dict[str, Any]:
-    shape = {"shape": "steady" if cores else "idle", "cores": cores, "period_seconds": 0.5}
-    return {
-        "name": name,
-        "count": count,
-        "cpu": shape,
-        "memory_bytes": [memory, memory],
-        "growth": None,
-        "lifetime_seconds": None,
-        "arguments": [],
-        "unique_command_line": False,
-    }
+
+def planned(name: str, count: int, *, cores: float = 0.0, memory: int = 65536) -> dict[str, Any]:
+    cpu = Cpu(shape=CpuShape.STEADY, cores=cores) if cores else Cpu()
+    pattern = LoadPattern(names=(name,), count=count, cpu=cpu, memory_bytes=(memory, memory))
+    return PlannedPattern(name, count, pattern).message()
 
 
 POPULATION = [
-    *(pattern(name.strip("^$"), 1) for name in CRITICAL),
-    pattern("batch-worker", 4, cores=0.12),
-    *(pattern(f"cache-{number}", 1, memory=(220 + 20 * number) << 20) for number in range(4)),
-    pattern("sleeper", 296),
+    *(planned(name, 1) for name in CRITICAL_NAMES),
+    planned(BUSY_NAME, 4, cores=0.15),
+    *(planned(name, 1, memory=size) for name, size in LARGE.items()),
+    planned(IDLE_NAME, 296),
 ]
 """300 idle (four of them large), 5 critical, 4 busy."""
 
 
-class Kernel:
-    """CPU time of the busy processes, read every 50 ms, so that it can be looked up at a point's own time."""
-
-    def __init__(self, pids: list[int]) -> None:
-        self._processes = {pid: psutil.Process(pid) for pid in pids}
-        self._last = dict.fromkeys(pids, 0.0)
-        self.history: list[tuple[float, float]] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.05):
-            for pid, process in list(self._processes.items()):
-                try:
-                    times = process.cpu_times()
-                    self._last[pid] = times.user + times.system
-                except psutil.NoSuchProcess:
-                    del self._processes[pid]
-            self.history.append((time.time(), sum(self._last.values())))
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join()
+def start(
+    phoenix: Phoenix, host: Host, lease: Lease, folder: Path, place: int, name: str
+) -> RunningCollector:
+    resolved = phoenix.pipelines.resolve(
+        PipelineRef(pipeline=name, parameters=dict(PARAMETERS[name])),
+        base_folder=folder,
+        critical=[f"^{critical}$" for critical in CRITICAL_NAMES],
+        scrape_interval=INTERVAL,
+    )
+    config = dump_yaml(slot_config(resolved.own).config)
+    launch = CollectorLaunch(OWNER, name, resolved.own.version, config, LIFETIME)
+    return host.start_collector(f"revision-{place}", launch, lease)
 
 
-def table() -> list[dict[str, Any]]:
-    """The kernel's process table."""
-    rows = []
-    for process in psutil.process_iter():
-        try:
-            with process.oneshot():
-                times = process.cpu_times()
-                rows.append(
-                    {
-                        "pid": process.pid,
-                        "name": process.name(),
-                        "cpu": times.user + times.system,
-                        "rss": process.memory_info().rss,
-                    }
-                )
-        except psutil.NoSuchProcess:
-            continue
+def read(host: Host, collector: RunningCollector, parser: ExpositionParser) -> list[list[Any]]:
+    """A row for each series: metric, pid, executable name, mode, folded, value, collected at (s)."""
+    rows: list[list[Any]] = []
+    for key, value, at in parser.parse(host.fetch(collector.metrics_url, FETCH)).points:
+        label = key.labels.get
+        what = [label("process_pid"), label("process_executable_name"), label("state")]
+        rows.append([key.name, *what, label("phoenix_folded"), value, (at or 0) / 1000])
     return rows
+
+
+def await_memory() -> None:
+    """The large processes have touched what they hold."""
+    large = {p.name(): p for p in psutil.process_iter() if p.name() in LARGE}
+    wait_for(lambda: all(p.memory_info().rss > LARGE[name] for name, p in large.items()), READY_SECONDS)
+
+
+def await_exports(host: Host, running: Mapping[str, RunningCollector]) -> None:
+    """Every pipeline shows something."""
+    for collector in running.values():
+        wait_for(lambda url=collector.metrics_url: bool(host.fetch(url, FETCH)), READY_SECONDS)
+
+
+def watch(host: Host, running: Mapping[str, RunningCollector]) -> dict[str, Any]:
+    """Every tick: the kernel's table and what each pipeline exports."""
+    kernel = Kernel(BUSY_NAME)
+    parsers = {name: ExpositionParser() for name in running}
+    ticks: list[dict[str, Any]] = []
+    due = time.monotonic()
+    for number in range(TICKS):
+        time.sleep(max(0.0, due - time.monotonic()))
+        due += INTERVAL.total_seconds()
+        at, table = time.time(), kernel.table()
+        exports = {name: read(host, collector, parsers[name]) for name, collector in running.items()}
+        ticks.append({"at": at, "table": table, "exports": exports})
+        if number == KILL_AT:
+            os.kill(next(row["pid"] for row in table if row["name"] == BUSY_NAME), signal.SIGKILL)
+    return {"ticks": ticks, "kernel": kernel.end()}
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    os.environ["PHOENIX_HOME"] = str(folder)
+    home = folder / "home"
+    os.environ["PHOENIX_HOME"] = str(home)
     phoenix = compose()
     host = phoenix.hosts.open("local")
-    lease = host.acquire("exp-arena000", LIFETIME)
-    ticks: list[dict[str, Any]] = []
+    lease = host.acquire(OWNER, LIFETIME)
     try:
         with ExitStack() as stack:
-            stack.enter_context(host.start_load("exp-arena000", POPULATION, 7, LIFETIME))
-            running = {}
-            for place, name in enumerate(PARAMETERS):
-                reference = PipelineRef(pipeline=name, parameters=PARAMETERS[name])
-                resolved = phoenix.pipelines.resolve(
-                    reference, base_folder=folder, critical=CRITICAL, scrape_interval=INTERVAL
-                )
-                config = dump_yaml(slot_config(resolved.own).config)
-                launch = CollectorLaunch("exp-arena000", name, resolved.own.version, config, LIFETIME)
-                running[name] = host.start_collector(f"revision-{place + 1}", launch, lease)
-            busy = [row["pid"] for row in table() if row["name"] == "batch-worker"]
-            kernel = Kernel(busy)
-            parsers = {name: ExpositionParser() for name in running}
-            due = time.monotonic() + 2 * INTERVAL.total_seconds()
-            for number in range(TICKS):
-                time.sleep(max(0.0, due - time.monotonic()))
-                due += INTERVAL.total_seconds()
-                if number == KILL_AT:
-                    os.kill(busy[0], signal.SIGKILL)
-                exports = {}
-                for name, collector in running.items():
-                    snapshot = parsers[name].parse(host.fetch(collector.metrics_url, timedelta(seconds=5)))
-                    exports[name] = [
-                        {"metric": key.name, "labels": dict(key.labels), "value": value, "at": at}
-                        for key, value, at in snapshot.points
-                    ]
-                ticks.append({"at": time.time(), "kernel": table(), "exports": exports})
-            kernel.end()
+            stack.enter_context(host.start_load(OWNER, POPULATION, 7, LIFETIME))
+            await_memory()
+            running = {
+                name: start(phoenix, host, lease, folder, place, name)
+                for place, name in enumerate(PARAMETERS, 1)
+            }
+            await_exports(host, running)
+            document = watch(host, running)
     finally:
-        host.clear("exp-arena000")
-        host.release("exp-arena000")
-    document = {"ticks": ticks, "busy": kernel.history, "left": host.leftovers("exp-arena000")}
-    json.dump(document, sys.stdout)
+        host.clear(OWNER)
+        host.release(OWNER)
+    document["left"] = {
+        "by_host": host.leftovers(OWNER),
+        "by_mark": sorted(live_pids(OWNER)),
+        "files": sorted(files_below(home)),
+    }
+    (folder / "run.json").write_text(json.dumps(document))
 
 
 if __name__ == "__main__":
