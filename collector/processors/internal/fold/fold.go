@@ -163,19 +163,28 @@ func (f *Fold) book(e *entry, group *Group) {
 	if !e.fresh {
 		return
 	}
+	// A backend sees the counters of a process only from its first point on. What it used up to that, the burst
+	// perhaps for which it is let through, therefore still goes to the group that it leaves.
+	counters := group
+	if left, ok := e.process.Holder.(*Group); ok && group == nil {
+		counters = left
+		left.begin(f.Scrape())
+	}
+	e.process.Holder = nil
 	if group != nil {
 		group.begin(f.Scrape())
 		group.count++
 		group.Active = f.when.newest
+		e.process.Holder = group
 	}
 	for _, point := range e.reading.Points {
-		kind := f.catalog.At(point.Series).Kind
-		value := point.Value
-		if kind == series.Counter {
-			value = e.process.Advance(point)
-		}
-		if group != nil && kind != series.Unfoldable {
-			group.add(point.Series, value, kind)
+		switch kind := f.catalog.At(point.Series).Kind; {
+		case kind == series.Counter:
+			if value := e.process.Advance(point); counters != nil {
+				counters.add(point.Series, value, kind)
+			}
+		case group != nil && kind != series.Unfoldable:
+			group.add(point.Series, point.Value, kind)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type world struct {
 	now    time.Duration
 	live   []processtest.Process
 	seen   map[int64]processtest.Process
+	folded map[int64]bool
 	pid    int64
 
 	keptCPU, foldedCPU   float64
@@ -28,7 +29,10 @@ type world struct {
 }
 
 func newWorld(seed uint64) *world {
-	return &world{random: rand.New(rand.NewPCG(seed, 1)), now: 10 * time.Hour, seen: map[int64]processtest.Process{}}
+	return &world{
+		random: rand.New(rand.NewPCG(seed, 1)), now: 10 * time.Hour,
+		seen: map[int64]processtest.Process{}, folded: map[int64]bool{},
+	}
 }
 
 func (w *world) step() pmetric.Metrics {
@@ -37,6 +41,7 @@ func (w *world) step() pmetric.Metrics {
 	for _, p := range w.live {
 		if w.random.IntN(8) == 0 {
 			delete(w.seen, p.PID)
+			delete(w.folded, p.PID)
 			continue
 		}
 		p.User += w.random.Float64()
@@ -66,22 +71,23 @@ func (w *world) lives(pid int64) bool {
 	return false
 }
 
-// account books the increments of this step by an own rule: all at first sight, else what came since.
+// account books the increments of this step by an own rule: all at first sight, else what came since; what came until
+// a process is let through again is still the fold's.
 func (w *world) account(isKept map[int64]bool) {
 	for _, p := range w.live {
 		last := w.seen[p.PID]
 		cpu, read := p.User+p.System-last.User-last.System, p.Read-last.Read
-		if isKept[p.PID] {
+		if isKept[p.PID] && !w.folded[p.PID] {
 			w.keptCPU, w.keptRead = w.keptCPU+cpu, w.keptRead+read
 		} else {
 			w.foldedCPU, w.foldedRead = w.foldedCPU+cpu, w.foldedRead+read
 		}
-		w.seen[p.PID] = p
+		w.seen[p.PID], w.folded[p.PID] = p, !isKept[p.PID]
 	}
 }
 
 // FuzzIncrementsAreConserved moves processes in and out of a fold at random: the fold holds exactly the increments
-// of those that were folded at the time, to the byte, and never falls.
+// of those that were folded at the time or until then, to the byte, and never falls.
 func FuzzIncrementsAreConserved(f *testing.F) {
 	for seed := range uint64(30) {
 		f.Add(seed, uint8(40))
@@ -147,6 +153,36 @@ func TestAnExitTakesNothingFromACounterButFreesMemory(t *testing.T) {
 	assert.InDelta(t, 7.0, cpu, 1e-9)
 	assert.InDelta(t, 200.0, memory, 0)
 	assert.InDelta(t, 1.0, count, 0)
+}
+
+func TestTheBurstForWhichAProcessIsLetThroughIsSeen(t *testing.T) {
+	f := newFolder()
+	other := processtest.Process{PID: 2, Name: "other", User: 1, Memory: 7}
+	send := func(scrape int, used float64, isKept bool) (cpu float64, md pmetric.Metrics) {
+		one := processtest.Process{PID: 1, Name: "burst", User: used, Memory: 100}
+		md = processtest.Payload(time.Hour+time.Duration(scrape)*5*time.Second, one, other)
+		f.Read(md)
+		f.Settle(md, func(p *process.Process, _ pcommon.Map) *fold.Group {
+			if p.Name == "burst" && isKept {
+				return nil
+			}
+			return f.group
+		})
+		f.Emit(md, f.group)
+		cpu, _ = processtest.Total(md, "(rest)", "process.cpu.time")
+		return cpu, md
+	}
+	before, _ := send(0, 10, false)
+	came, md := send(1, 13, true)
+	assert.InDelta(t, 3.0, came-before, 1e-9, "its own counter starts with 13: nobody else tells of these")
+	memory, _ := processtest.Total(md, "(rest)", "process.memory.usage")
+	count, _ := processtest.Total(md, "(rest)", fold.CountMetric)
+	assert.InDelta(t, 7.0, memory, 0, "what it holds now is not in two places")
+	assert.InDelta(t, 1.0, count, 0)
+	stayed, _ := send(2, 14, true)
+	assert.InDelta(t, 0.0, stayed-came, 1e-9, "its own counter tells")
+	went, _ := send(3, 16, false)
+	assert.InDelta(t, 2.0, went-stayed, 1e-9)
 }
 
 func TestAReusedPidCountsInFull(t *testing.T) {

@@ -35,6 +35,8 @@ type Process struct {
 	Kept, ByCPU, ByMemory bool
 	// Exported is for the processor to set: the last scrape in which it let the process through, zero for never.
 	Exported uint64
+	// Holder is for the fold to set: the group that took the process the last time, nil if it was let through.
+	Holder any
 	// Last holds the last values of its counters, by series number; Known tells which were seen.
 	Last []Mark
 
