@@ -41,7 +41,9 @@ def _clean_host(run: Run, host: Host, faults: list[Exception]) -> None:
 
 
 def _stop_and_keep_log(run: Run, host: Host, place: str) -> None:
-    if host.collector(place) is not None:
+    running = host.collector(place)
+    # A run that did not get the host must not end the collectors of the one that has it.
+    if running is not None and running.owner == run.id:
         run.archive.write(
             run.id, f"logs/{place}@{host.name.replace('/', '_')}.log", host.stop_collector(place)
         )
