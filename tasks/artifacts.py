@@ -16,6 +16,7 @@ from phoenix.domain.comparison import Comparison, as_document
 from phoenix.domain.samples import Variant
 from phoenix.services.run.context import Run
 from phoenix.services.summaries import criteria_rows
+from tasks.cancellation import is_cancelled
 
 UPDATE_SECONDS = 5.0
 """An update costs the server some 20 ms of CPU beside the measurement: a person does not look more often."""
@@ -25,15 +26,18 @@ class ProgressArtifact:
     """The share of the scrapes that the earliest verdict needs."""
 
     def __init__(self, run: Run) -> None:
+        self._run = run
         self._needed = run.spec.warmup + run.spec.minimum_scrapes
         self._id: UUID = create_progress_artifact(0.0, key=f"progress-{run.id}", description="Scrapes taken")  # type: ignore[assignment]
         self._updated = time.monotonic()
 
     def show(self, scrape: int, _comparison: Comparison | None) -> None:
-        """Update, at most every few seconds."""
+        """Update, at most every few seconds, and look whether the run was cancelled in the UI."""
         if time.monotonic() - self._updated < UPDATE_SECONDS and scrape != self._needed:
             return
         self._updated = time.monotonic()
+        if is_cancelled():
+            self._run.halt("cancelled in Prefect")
         update_progress_artifact(self._id, progress=min(100.0, 100.0 * scrape / self._needed))
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.leftovers import live_pids
+from tests.support.leftovers import processes_using
+from tests.support.waiting import eventually
 
 REQUIRE_ALL = os.environ.get("PHOENIX_TEST_REQUIRE") == "all"
 
@@ -52,8 +53,8 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_process_outlives_the_tests():
-    """Whatever an experiment of these tests started must be gone in the end, by the kernel's process table."""
-    before = live_pids()
+def no_process_outlives_the_tests(tmp_path_factory):
+    """Whatever these tests started must be gone in the end, by the kernel's process table."""
+    folder = tmp_path_factory.getbasetemp()
     yield
-    assert live_pids() <= before
+    eventually(lambda: not processes_using(folder), what=f"no process that uses {folder}")

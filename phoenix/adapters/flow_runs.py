@@ -11,6 +11,9 @@ from phoenix.adapters.ports import FlowProcess
 STARTER_PIPE = "PHOENIX_STARTER_PIPE"
 """Set in a child's environment: its standard input is a pipe that ends when its starter does."""
 
+LAST_LINES = 5
+"""The end of a traceback says what happened; the rest is in the log."""
+
 
 class ChildFlowRunner:
     """Runs a flow as `python -m flows.NAME ID` in a session of its own.
@@ -39,7 +42,7 @@ class ChildFlowRunner:
                 env={**flow_environment(self._home), STARTER_PIPE: "1"},
                 start_new_session=True,
             )
-        return ChildFlow(process)
+        return ChildFlow(process, log)
 
 
 def flow_environment(home: Path) -> dict[str, str]:
@@ -59,11 +62,16 @@ def flow_environment(home: Path) -> dict[str, str]:
 class ChildFlow:
     """A flow in a child process."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
+        self._log = log
 
     def poll(self) -> int | None:
         return self._process.poll()
 
     def interrupt(self) -> None:
         self._process.terminate()
+
+    def last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(line for line in lines[-LAST_LINES:] if line.strip())

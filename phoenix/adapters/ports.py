@@ -287,3 +287,7 @@ class FlowProcess(Protocol):
     def interrupt(self) -> None:
         """Ask it to end and to clean up."""
         ...
+
+    def last_words(self) -> str:
+        """The end of what it printed, for a person who asks why it died; "" where it said nothing."""
+        ...

@@ -86,8 +86,9 @@ def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowPro
         _await(process)
     except KeyboardInterrupt:
         _interrupt(phoenix, record.id, process)
-    if not phoenix.experiments.get(record.id).phase.is_over:
-        phoenix.recovery.recover()
+    phoenix.recovery.end(
+        record.id, f"its driver ended with code {process.poll()} {process.last_words()}".rstrip()
+    )
     ended = phoenix.experiments.get(record.id)
     report = phoenix.experiments.report(ended)
     if form in (Format.JSON, Format.YAML):

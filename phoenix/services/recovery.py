@@ -7,12 +7,13 @@ stopped. Doing it twice is doing it once, and what has a live driver is left alo
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from phoenix.adapters.ports import ExperimentStore
 from phoenix.domain.comparison import Verdict
-from phoenix.domain.errors import PhoenixError
+from phoenix.domain.errors import PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind, ExperimentRecord
 from phoenix.services.experiments import Experiments
@@ -75,11 +76,25 @@ class Recovery:
         if current.phase.is_over:
             return Repair(record.id, record.name, record.phase, current.phase, "ended by itself")
         try:
-            ended = self._end(current)
+            ended = self._end(current, "its driver was lost")
         except PhoenixError as fault:
             words = f"could not be repaired: {fault.message}"
             return Repair(record.id, record.name, record.phase, None, words, failed=True)
         return Repair(record.id, record.name, record.phase, ended, "cleaned up; its driver was gone")
+
+    def end(self, experiment: str, why: str) -> None:
+        """End an experiment whose driver the caller saw die; nothing where it ended itself.
+
+        Args:
+            experiment: Its id.
+            why: What became of the driver, in words.
+
+        Raises:
+            DependencyError: If something is left on a host.
+        """
+        record = self._store.get(experiment)
+        if not record.phase.is_over:
+            self._end(record, why)
 
     def _has_driver(self, record: ExperimentRecord, wait: bool) -> bool:
         deadline = time.monotonic() + STOPPING_PATIENCE.total_seconds()
@@ -92,13 +107,16 @@ class Recovery:
                 return False
         return False
 
-    def _end(self, record: ExperimentRecord) -> Phase:
+    def _end(self, record: ExperimentRecord, why: str) -> Phase:
         run = self._experiments.run_of(record)
         for host in run.hosts:
-            run.leases[host.name] = host.acquire(run.id, LEASE_LIFETIME)
+            # Somebody else's experiment may run there by now. Ours can be cleaned up beside it, for that touches only
+            # what is ours; a change of production is refused by the host without the lease.
+            with suppress(StateError):
+                run.leases[host.name] = host.acquire(run.id, LEASE_LIFETIME)
         outcome = self._settle_promotion(run)
         cleaning.clean_up(run)
-        phase, outcome, words = self._ending(record, run, outcome)
+        phase, outcome, words = self._ending(record, run, outcome, why)
         self._store.finish(record.id, phase, outcome, words)
         return phase
 
@@ -115,9 +133,9 @@ class Recovery:
         return Outcome.REVERTED if switched else Outcome.NONE
 
     def _ending(
-        self, record: ExperimentRecord, run: Run, promotion: Outcome | None
+        self, record: ExperimentRecord, run: Run, promotion: Outcome | None, why: str
     ) -> tuple[Phase, Outcome, str]:
-        gone = f"its driver was lost in the phase {record.phase.value}; phoenix recover ended it"
+        gone = f"{why} in the phase {record.phase.value}; the hosts were cleaned up after it"
         judged = any(e.kind is EventKind.DONE and e.step == "compare" for e in self._store.events(record.id))
         if promotion is Outcome.PROMOTED or promotion is Outcome.REVERTED:
             return Phase.COMPLETED, promotion, gone

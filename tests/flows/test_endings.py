@@ -137,3 +137,19 @@ def test_an_exception_at_each_task_leaves_nothing(home, tmp_path, step):
         assert newest().phase.value == "failed"
         assert "was made to fail" in newest().error
     assert_nothing_left(home)
+
+
+def test_a_cancel_in_prefect_stops_and_cleans_up(home, tmp_path):
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+    from prefect.states import Cancelling
+
+    command = Command("experiment", "run", "-f", write_spec(tmp_path))
+    record = await_phase("measuring")
+    with get_client(sync_client=True) as client:
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[record.id]))
+        (flow_run,) = client.read_flow_runs(flow_run_filter=named)
+        client.set_flow_run_state(flow_run.id, Cancelling())
+    assert command.result().code == 12
+    assert "cancelled in Prefect" in newest().error
+    assert_nothing_left(home)

@@ -19,7 +19,17 @@ pytestmark = pytest.mark.real
 def resolved(tmp_path_factory) -> dict[str, Version]:
     """What a resolver picks for pyproject.toml alone, without our lock."""
     target = tmp_path_factory.mktemp("resolved") / "requirements.txt"
-    command = [UV, "pip", "compile", "--quiet", "--python-version", "3.11", ROOT / "pyproject.toml", "-o", target]
+    command = [
+        UV,
+        "pip",
+        "compile",
+        "--quiet",
+        "--python-version",
+        "3.11",
+        ROOT / "pyproject.toml",
+        "-o",
+        target,
+    ]
     subprocess.run(command, check=True, cwd=ROOT)
     return _pins(target)
 
@@ -61,7 +71,9 @@ def test_the_lock_satisfies_the_bounds(lock):
 
 def test_the_wheel_holds_catalog_collector_sources_and_flows(installed, tmp_path):
     def run(*arguments: str) -> str:
-        done = subprocess.run([installed, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
+        done = subprocess.run(
+            [installed, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -69,8 +81,14 @@ def test_the_wheel_holds_catalog_collector_sources_and_flows(installed, tmp_path
     spec = ROOT / "catalog" / "experiments" / "topk-on-this-host.yaml"
     assert "process-topk-v1" in run("experiment", "run", "-f", str(spec), "--dry-run")
     python = installed.with_name("python")
-    code = "from phoenix.adapters.collector_sources import digest, find_sources; print(digest(find_sources()))"
-    of_wheel = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
-    of_checkout = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = (
+        "from phoenix.adapters.collector_sources import digest, find_sources; print(digest(find_sources()))"
+    )
+    of_wheel = subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    ).stdout
+    of_checkout = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert of_wheel == of_checkout
     subprocess.run([python, "-c", "import flows.experiment, flows.promotion"], cwd=tmp_path, check=True)

@@ -51,13 +51,18 @@ def explain(error: BaseException | None) -> tuple[str, str] | None:
 def prepare_file(url: URL) -> None:
     """Create the folder (0700) and the file (0600) if they are missing; SQLite gives its -wal and -shm that mode.
 
+    A file that is there is not opened: to close it would drop the locks of every connection that this process has on
+    it (POSIX), and another process would then take away the log that they read.
+
     Raises:
         DependencyError: The folder or the file cannot be created.
     """
     path = Path(url.database or "")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise DependencyError(
             f"The database {path} cannot be opened: {error.strerror}.",

@@ -30,6 +30,7 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
         measurements = [_open(run, host, sessions) for host in run.hosts]
         ticker = Ticker(run.spec.scrape_interval, run.halted)
         history: list[Scrape] = []
+        is_aligned = False
         for number in range(1, run.spec.last_scrape() + 1):
             at_seconds = ticker.wait()
             run.check_stop()
@@ -37,8 +38,10 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
             scrapes = [m.scrape(number, at_seconds, measured=number > run.spec.warmup) for m in measurements]
             run.store.add_scrapes(run.id, scrapes)
             history.extend(scrapes)
-            if number == 1:
-                ticker.align(_export_ages(scrapes))
+            ages = _export_ages(scrapes)
+            if not is_aligned and number <= run.spec.warmup and len(ages) == len(scrapes) * len(Variant):
+                ticker.align(ages)
+                is_aligned = True
             if number == run.spec.warmup:
                 run.enter(Phase.MEASURING)
             if _is_over(run, history, on_scrape):
