@@ -3,8 +3,9 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -146,20 +147,24 @@ class Run:
             total += life.cpu(min(at, seen) if life.gone < at else at)
         return total
 
-    def living(self, name: str, at: float) -> int:
-        return sum(
-            life.first <= at < life.gone for pid, life in self.lives.items() if self.names.get(pid) == name
-        )
+    def growth(self, exports: Sequence[Export]) -> float:
+        """By how much the CPU time shown grew, as a backend adds it up: series by series, from point to point.
 
+        Of one that is new only what a process has used that was born since the last scrape counts: what others had
+        used before they are shown as themselves, the fold must tell.
+        """
+        total = 0.0
+        for before, now in pairwise(exports):
+            was = before.cpu()
+            for (pid, name), used in now.cpu().items():
+                is_born = pid is not None and self.lives[pid].first > before.newest
+                total += used - was.get((pid, name), 0.0 if is_born else used)
+        return total
 
-def growth(exports: Iterable[Export]) -> float:
-    """By how much the CPU time shown grew, as a backend adds it up: series by series, from point to point."""
-    total, before = 0.0, None
-    for now in (export.cpu() for export in exports):
-        if before is not None:
-            total += sum(now[key] - before[key] for key in now.keys() & before.keys())
-        before = now
-    return total
+    def living(self, at: float, name: str | None = None) -> int:
+        """Processes alive then; of one name, or all."""
+        lives = (life for pid, life in self.lives.items() if name in (None, self.names.get(pid)))
+        return sum(life.first <= at < life.gone for life in lives)
 
 
 def _counts(point: Point) -> bool:

@@ -35,7 +35,7 @@ KILL_AT = 6
 
 BUDGET = 150
 K = 4
-WINDOW = "10s"
+WINDOW = "6s"
 """Shorter than the default, so that what the processes used while they were started is forgotten within the run."""
 
 BUSY_NAME = "batch-worker"
