@@ -100,6 +100,18 @@ def test_sqlite_runs_as_intended(path: Path):
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 10_000, "synchronous": 2}
 
 
+def test_opening_it_again_does_not_drop_the_locks_of_who_has_it_open(path: Path):
+    engine = open_engine(url_of(path))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT * FROM experiments").all()
+        open_engine(url_of(path)).dispose()
+        script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM experiments').fetchall()"
+        subprocess.run([sys.executable, "-c", script, path], check=True)
+        # The last to close a database takes its log away: the other process must know that it is not the last.
+        assert path.with_name("phoenix.db-wal").exists()
+    engine.dispose()
+
+
 def test_a_database_of_a_newer_phoenix_is_refused_and_left_alone(path: Path):
     open_engine(url_of(path)).dispose()
     with closing(sqlite3.connect(path)) as connection:
@@ -197,7 +209,7 @@ def test_a_file_of_another_user_is_named_with_what_to_do(open_folder: Path):
     path = open_folder / "phoenix.db"
     open_engine(url_of(path)).dispose()
     path.chmod(0)
-    with as_nobody(), pytest.raises(DependencyError, match="Permission denied") as caught:
+    with as_nobody(), pytest.raises(DependencyError, match="cannot be opened") as caught:
         open_engine(url_of(path))
     assert str(path) in caught.value.message
 
