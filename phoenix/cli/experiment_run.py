@@ -58,13 +58,17 @@ def run_to_the_end(phoenix: "Phoenix", draft: "Draft", form: Format) -> int:
     phoenix.experiments.refuse_invalid(draft)
     record = phoenix.experiments.create(draft)
     _say(f"{record.name} ({record.id}): starting")
-    return _see_through(phoenix, record, phoenix.experiments.start(record), form)
+    _see_through(phoenix, record, phoenix.experiments.start(record), form)
+    ended = phoenix.experiments.get(record.id)
+    return exit_code_of_ending(ended, phoenix.experiments.failed_for(ended))
 
 
 def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str) -> int:
     """Start the promotion, follow; exit 0 if the candidate is active in the end."""
     record, process = phoenix.experiments.promote(name, reason)
-    return _see_through(phoenix, record, process, Format.TABLE)
+    _see_through(phoenix, record, process, Format.TABLE)
+    ended = phoenix.experiments.get(record.id)
+    return exit_code_of_promotion(ended, phoenix.experiments.failed_for(ended))
 
 
 def await_end(phoenix: "Phoenix", experiment: str) -> None:
@@ -79,7 +83,7 @@ def await_end(phoenix: "Phoenix", experiment: str) -> None:
     _say(f"still cleaning up after {ENDING_PATIENCE_SECONDS} s: phoenix experiment status {experiment}")
 
 
-def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowProcess", form: Format) -> int:
+def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowProcess", form: Format) -> None:
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         follow(phoenix.store, record.id, poll=lambda: process.poll() is None)
@@ -95,7 +99,6 @@ def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowPro
         write_document({**summarise(ended), "report": str(report)}, form)
     else:
         write(verdict_text(summarise(ended)) + f"\nreport: {report}")
-    return exit_code_of_ending(ended, phoenix.experiments.failed_for(ended))
 
 
 def _as_interrupt(_number: int, _frame: object) -> None:
@@ -134,6 +137,15 @@ def exit_code_of_ending(record: ExperimentRecord, failed_for: str) -> ExitCode:
             return ExitCode.STOPPED
         case _:
             return BY_ACTOR[failed_for]
+
+
+def exit_code_of_promotion(record: ExperimentRecord, failed_for: str) -> ExitCode:
+    """The exit code of a promotion that a person asked for: done only if the candidate is active now."""
+    if record.outcome is Outcome.PROMOTED:
+        return ExitCode.DONE
+    if record.outcome is Outcome.REVERTED:
+        return ExitCode.ROLL_BACK
+    return ExitCode.STOPPED if record.stop_requested else BY_ACTOR[failed_for]
 
 
 def _say_findings(findings: tuple[Finding, ...]) -> None:

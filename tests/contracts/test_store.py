@@ -312,6 +312,13 @@ def test_what_is_over_is_not_asked_to_stop(store: ExperimentStore, experiment: s
     assert len(store.events(experiment)) == 1
 
 
+def test_a_later_promotion_does_not_find_an_earlier_stop(store: ExperimentStore, experiment: str):
+    store.request_stop(experiment, "not now")
+    store.finish(experiment, Phase.COMPLETED, Outcome.REPORTED, "")
+    store.enter(experiment, Phase.PROMOTING)
+    assert store.beat(experiment).stop_requested is None
+
+
 def test_a_driver_is_named_beats_and_leaves(store: ExperimentStore, experiment: str):
     driver = Driver("boot-1", 4242, 123456789)
     store.drive(experiment, driver)

@@ -80,7 +80,8 @@ class FakeExperimentStore(ExperimentStore):
                 return
             now = self._now()
             started = record.started_at or (None if phase is Phase.PENDING else now)
-            self._change(experiment, phase=phase, started_at=started, finished_at=None)
+            stop = None if record.phase.is_over else record.stop_requested
+            self._change(experiment, phase=phase, started_at=started, finished_at=None, stop_requested=stop)
             self._write(experiment, EventKind.PHASE, phase, {}, now)
 
     def append(self, experiment: str, kind: EventKind, step: str, data: Mapping[str, object]) -> int:

@@ -74,6 +74,8 @@ class SqlExperimentStore(ExperimentStore):
     def enter(self, experiment: str, phase: Phase) -> None:
         """Entering the phase it is in changes nothing and writes nothing.
 
+        A stop that was asked for before it was over does not bind its later promotion.
+
         Raises:
             StateError: The experiment is over, and this is not the later promotion of a reported one.
         """
@@ -85,7 +87,9 @@ class SqlExperimentStore(ExperimentStore):
                 return
             now = self._now()
             started = row["started_at"] or (None if phase is Phase.PENDING else now)
-            _set(connection, experiment, phase=str(phase), started_at=started, finished_at=None)
+            stop = None if at.is_over else row["stop_requested"]
+            changes = {"started_at": started, "finished_at": None, "stop_requested": stop}
+            _set(connection, experiment, phase=str(phase), **changes)
             _write(connection, experiment, EventKind.PHASE, phase, {}, at=now)
 
     def append(self, experiment: str, kind: EventKind, step: str, data: Mapping[str, object]) -> int:

@@ -54,7 +54,7 @@ def duplicate_experiment(experiment: str) -> StateError:
     return StateError(
         f"An experiment {experiment} exists already.",
         code="duplicate_experiment",
-        hint=f"phoenix experiment show {experiment}",
+        hint=f"phoenix experiment status {experiment}",
         details={"experiment": experiment},
     )
 
