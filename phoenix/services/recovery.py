@@ -128,6 +128,7 @@ class Recovery:
             return None
         switched = all(_is_ours_and_lives(run, index) for index in range(len(run.hosts)))
         if switched and not any(e.kind is EventKind.NOTE and e.step == "breach" for e in events):
+            promoting.end_previous(run)
             return Outcome.PROMOTED
         promoting.take_back(run)
         return Outcome.REVERTED if switched else Outcome.NONE

@@ -75,6 +75,20 @@ class Run:
             if lease := self.leases.get(host.name):
                 host.renew(lease, LEASE_LIFETIME)
 
+    def lease_of(self, host: Host) -> Lease:
+        """The right to change production there.
+
+        Raises:
+            StateError: Somebody else has it.
+        """
+        if lease := self.leases.get(host.name):
+            return lease
+        raise StateError(
+            f"{host.name} is held by another experiment; {self.id} cannot change its active pipeline now.",
+            code="host_taken",
+            hint="phoenix recover tries again",
+        )
+
     def enter(self, phase: Phase) -> None:
         self.store.enter(self.id, phase)
 

@@ -41,14 +41,12 @@ def _hand_over(run: Run, host: Host) -> None:
     arm = run.plan.candidate
     previous = host.active()
     place = f"revision-{host.next_revision()}"
-    with run.step(
-        f"promote@{host.name}", {"place": place, "previous": _remembered(host, previous)}
-    ) as outcome:
+    with run.step(_step_on(host), {"place": place, "previous": _remembered(host, previous)}) as outcome:
         config = dump_yaml(arm.production_config())
         launch = CollectorLaunch(run.id, arm.pipeline, arm.version, config, None)
-        running = host.start_collector(place, launch, run.leases[host.name])
+        running = host.start_collector(place, launch, run.lease_of(host))
         await_data_flow(host, running, 3 * run.spec.scrape_interval + DATA_FLOW_PATIENCE)
-        host.activate(place, run.leases[host.name])
+        host.activate(place, run.lease_of(host))
         if previous is not None:
             host.stop_collector(previous.place)
         outcome.update(pid=running.pid, version=running.version)
@@ -79,21 +77,37 @@ def await_data_flow(host: Host, running: RunningCollector, patience: timedelta) 
 
 def take_back(run: Run) -> None:
     """Restore on every host what was active before this run's promotion; nothing where it promoted nothing."""
-    events = run.store.events(run.id)
     for host in run.hosts:
-        step = f"promote@{host.name}"
-        ours = [e for e in events if e.step == step]
-        intent = next((e for e in reversed(ours) if e.kind is EventKind.INTENT), None)
-        if intent is None or any(e.kind is EventKind.UNDONE and e.sequence > intent.sequence for e in ours):
-            continue
-        _take_back(run, host, intent.data)
-        run.store.append(run.id, EventKind.UNDONE, step, {"active": _place_of(host.active())})
+        if promoted := _standing(run, host):
+            _take_back(run, host, promoted)
+            data = {"active": _place_of(host.active())}
+            run.store.append(run.id, EventKind.UNDONE, _step_on(host), data)
+
+
+def end_previous(run: Run) -> None:
+    """End what this run's promotion replaced, on every host, where its driver did not come to that."""
+    for host in run.hosts:
+        promoted = _standing(run, host)
+        previous = promoted["previous"] if promoted else None
+        if previous and previous["place"] != _place_of(host.active()):
+            host.stop_collector(previous["place"])
+
+
+def _step_on(host: Host) -> str:
+    return f"promote@{host.name}"
+
+
+def _standing(run: Run, host: Host) -> Mapping[str, Any] | None:
+    """What this run's last promotion there set out to do; None if there was none or it was taken back."""
+    ours = [e for e in run.store.events(run.id) if e.step == _step_on(host)]
+    last = next((e for e in reversed(ours) if e.kind in (EventKind.INTENT, EventKind.UNDONE)), None)
+    return last.data if last and last.kind is EventKind.INTENT else None
 
 
 def _take_back(run: Run, host: Host, promoted: Mapping[str, Any]) -> None:
     previous = promoted["previous"]
     if _place_of(host.active()) == promoted["place"]:
-        host.activate(_revive(run, host, previous) if previous else None, run.leases[host.name])
+        host.activate(_revive(run, host, previous) if previous else None, run.lease_of(host))
     host.stop_collector(promoted["place"])
 
 
@@ -106,7 +120,7 @@ def _revive(run: Run, host: Host, previous: Mapping[str, Any]) -> str:
     launch = CollectorLaunch(
         previous["owner"], previous["pipeline"], previous["version"], previous["config"], None
     )
-    host.start_collector(place, launch, run.leases[host.name])
+    host.start_collector(place, launch, run.lease_of(host))
     return place
 
 
