@@ -65,7 +65,7 @@ def verdict_markdown(document: Mapping[str, Any]) -> str:
     """Verdict, reasons and criteria as Markdown."""
     state = {True: "inside", False: "**outside**", None: "open"}
     rows = [
-        f"| {c['metric']} | {c['kind']} | {c['limit']:g} | {state[c['passed']]} | {c['reason']} |"
+        f"| {c['metric']} | {c['kind']} | {c['limit']:.12g} | {state[c['passed']]} | {c['reason']} |"
         for c in document["criteria"]
     ]
     reasons = "\n".join(f"- {reason}" for reason in document["reasons"])

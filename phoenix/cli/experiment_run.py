@@ -42,7 +42,7 @@ def print_plan(draft: "Draft") -> None:
         "scrapes": f"{spec.warmup} to warm up, then at least {spec.minimum_scrapes}, "
         f"every {format_duration(spec.scrape_interval)}, for at most {format_duration(spec.maximum_duration)}",
         "criteria": [
-            f"{c.metric.value} {c.kind.value} {c.limit:g} ({c.role.value})" for c in spec.criteria()
+            f"{c.metric.value} {c.kind.value} {c.limit:.12g} ({c.role.value})" for c in spec.criteria()
         ],
         "onPromote": spec.on_promote.value,
         "warnings": [f"{f.path}: {f.reason}" for f in draft.findings],

@@ -57,7 +57,7 @@ def criteria_rows(summary: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
                 "reduction": effect.get("estimate"),
                 "lower": effect.get("lower"),
                 "upper": effect.get("upper"),
-                "criteria": "; ".join(f"{c['kind']} {c['limit']:g}" for c in judged),
+                "criteria": "; ".join(f"{c['kind']} {c['limit']:.12g}" for c in judged),
                 "passed": _all_passed(judged),
             }
         )
