@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from phoenix.adapters.scraper import ArmScraper
@@ -80,10 +80,20 @@ def remove_production() -> None:
     host.release(lease.holder)
 
 
-def judged_copy(record, name: str):
+def judged_copy(record, document):
     """Another experiment with the same verdict, reported: what may be promoted without measuring once more."""
-    copy = replace(record, id=f"exp-{secrets.token_hex(4)}", name=name, outcome=Outcome.REPORTED, error="")
-    compose().store.create(copy)
+    copy = replace(
+        record,
+        id=f"exp-{secrets.token_hex(4)}",
+        name="copy",
+        document=document,
+        outcome=Outcome.REPORTED,
+        created_at=datetime.now(UTC),
+        error="",
+    )
+    store = compose().store
+    store.create(copy)
+    store.append(copy.id, EventKind.DONE, "compare", {"verdict": "PROMOTE"})
     return copy
 
 
