@@ -1,27 +1,31 @@
 """What the command line's exit codes mean; scripts build on them."""
 
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
-    """How a command ended."""
+    """How a command ended.
 
-    DONE = 0
-    """Done; for an experiment: PROMOTE."""
-    UNEXPECTED = 1
-    """A defect of Phoenix."""
-    INVALID = 2
-    """Invalid input or usage."""
-    NOT_POSSIBLE = 3
-    """Not possible in the present state."""
-    OUTSIDE_FAILED = 4
-    """Something outside failed."""
-    ROLL_BACK = 10
-    """The verdict was ROLL_BACK, or a promotion was reverted."""
-    INCONCLUSIVE = 11
-    """The experiment could not tell."""
-    STOPPED = 12
-    """Stopped, declined or interrupted."""
+    Attributes:
+        meaning: For people who ask.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> Self:
+        code = int.__new__(cls, value)
+        code._value_, code.meaning = value, meaning
+        return code
+
+    DONE = 0, "done; for an experiment: PROMOTE"
+    UNEXPECTED = 1, "a defect of Phoenix"
+    INVALID = 2, "invalid input or usage"
+    NOT_POSSIBLE = 3, "not possible in the present state"
+    OUTSIDE_FAILED = 4, "something outside failed"
+    ROLL_BACK = 10, "the verdict was ROLL_BACK, or a promotion was reverted"
+    INCONCLUSIVE = 11, "the experiment could not tell"
+    STOPPED = 12, "stopped, declined or interrupted"
 
 
 BY_ACTOR = {
