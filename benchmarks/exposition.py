@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.pairs import ratio
-from phoenix.adapters.exposition import ExpositionParser
+from phoenix.adapters.scraping.exposition import ExpositionParser
 
 SERIES = 2552
 
@@ -18,7 +18,8 @@ def text() -> bytes:
             for s in ("user", "system", "wait")
         ]
         lines += [
-            f'process_disk_io_bytes_total{{direction="{d}",{who}}} {pid}.0 1700000000000' for d in ("read", "write")
+            f'process_disk_io_bytes_total{{direction="{d}",{who}}} {pid}.0 1700000000000'
+            for d in ("read", "write")
         ]
         lines += [
             f"{name}{{{who}}} {pid}.0 1700000000000"

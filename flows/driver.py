@@ -11,8 +11,8 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from phoenix.adapters.flow_runs import STARTER_PIPE
-from phoenix.adapters.prefect_server import owned_server
+from phoenix.adapters.prefect.flow_runs import STARTER_PIPE
+from phoenix.adapters.prefect.server import owned_server
 from phoenix.services.run.context import Run
 
 DRAIN_SECONDS = 5.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from phoenix.adapters.archive import Archive
     from phoenix.adapters.catalog import Catalog
-    from phoenix.adapters.collector_binary import CollectorInstaller
+    from phoenix.adapters.collector.installer import CollectorInstaller
     from phoenix.adapters.ports import ConfigValidator, ExperimentStore, HostDirectory
     from phoenix.domain.record import Driver
     from phoenix.services.drafts import Drafts
@@ -43,13 +43,13 @@ class Phoenix:
 
     @cached_property
     def installer(self) -> CollectorInstaller:
-        from phoenix.adapters.collector_binary import CollectorInstaller
+        from phoenix.adapters.collector.installer import CollectorInstaller
 
         return CollectorInstaller(self.settings.cache / "collector", os.environ)
 
     @cached_property
     def validator(self) -> ConfigValidator:
-        from phoenix.adapters.collector_validate import BinaryValidator
+        from phoenix.adapters.collector.validation import BinaryValidator
 
         return BinaryValidator(self._collector())
 
@@ -86,7 +86,7 @@ class Phoenix:
 
     @cached_property
     def experiments(self) -> Experiments:
-        from phoenix.adapters.flow_runs import ChildFlowRunner
+        from phoenix.adapters.prefect.flow_runs import ChildFlowRunner
         from phoenix.services.experiments import Experiments
 
         flows = ChildFlowRunner(self.settings.home, self.archive)

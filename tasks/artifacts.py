@@ -12,10 +12,10 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from phoenix.domain.comparison import Comparison, as_document
+from phoenix.domain.decision.comparison import Comparison, as_document
 from phoenix.domain.samples import Variant
 from phoenix.services.run.context import Run
-from phoenix.services.summaries import criteria_rows
+from phoenix.services.views.summaries import criteria_rows
 from tasks.cancellation import is_cancelled
 
 UPDATE_SECONDS = 5.0

@@ -1,6 +1,6 @@
 """Compare the two variants statistically, for the record."""
 
-from phoenix.domain.comparison import Comparison
+from phoenix.domain.decision.comparison import Comparison
 from phoenix.services.run import judging
 from phoenix.services.run.context import Run
 from tasks.artifacts import publish_comparison

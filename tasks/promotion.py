@@ -1,6 +1,6 @@
 """Promote the candidate, or leave production as it is."""
 
-from phoenix.domain.comparison import Comparison
+from phoenix.domain.decision.comparison import Comparison
 from phoenix.services.run import deciding
 from phoenix.services.run.context import Run
 from tasks.step import step

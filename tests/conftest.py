@@ -33,7 +33,7 @@ def collector_binary() -> Path:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory):
     """One real Prefect server for the whole session; its flows find it by PREFECT_API_URL."""
-    from phoenix.adapters.prefect_server import owned_server
+    from phoenix.adapters.prefect.server import owned_server
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))

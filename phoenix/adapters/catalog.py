@@ -9,12 +9,12 @@ from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
-from phoenix.adapters.documents import load_mapping, load_yaml
+from phoenix.adapters.yaml.documents import load_mapping, load_yaml
 from phoenix.domain.errors import SpecError
 from phoenix.domain.findings import Finding
-from phoenix.domain.parameters import ParameterType
-from phoenix.domain.pipeline import Pipeline
-from phoenix.domain.pipeline_document import PipelineDocument, read_pipeline_document
+from phoenix.domain.pipelines.document import PipelineDocument, read_pipeline_document
+from phoenix.domain.pipelines.parameters import ParameterType
+from phoenix.domain.pipelines.pipeline import Pipeline
 from phoenix.domain.trees import mapping_at, strings_at
 from phoenix.manifests.templates import template_faults
 

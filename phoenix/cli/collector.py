@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from phoenix.adapters.collector_binary import CollectorBinary, CollectorInstaller
+    from phoenix.adapters.collector.installer import CollectorBinary, CollectorInstaller
 
 app = typer.Typer(
     name="collector",

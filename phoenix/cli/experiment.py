@@ -47,7 +47,7 @@ def list_experiments(output: FormatOption = Format.TABLE) -> None:
     from phoenix.cli.experiment_view import LIST_COLUMNS, list_row
     from phoenix.cli.output import write_document, write_rows
     from phoenix.cli.recover import opened
-    from phoenix.services.summaries import summarise
+    from phoenix.services.views.summaries import summarise
 
     records = opened().experiments.list()
     if output in (Format.JSON, Format.YAML):
@@ -67,7 +67,7 @@ def status(
     from phoenix.cli.live import follow
     from phoenix.cli.output import write, write_document
     from phoenix.cli.recover import opened
-    from phoenix.services.summaries import summarise
+    from phoenix.services.views.summaries import summarise
 
     phoenix = opened()
     record = phoenix.experiments.get(name)
@@ -86,7 +86,7 @@ def compare(name: Reference, output: FormatOption = Format.TABLE) -> None:
     from phoenix.cli.experiment_view import COMPARE_COLUMNS, comparison_text
     from phoenix.cli.output import write, write_document, write_rows
     from phoenix.cli.recover import opened
-    from phoenix.services.summaries import criteria_rows, summarise
+    from phoenix.services.views.summaries import criteria_rows, summarise
 
     summary = summarise(opened().experiments.get(name))
     if output in (Format.JSON, Format.YAML):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from phoenix.adapters.documents import dump_yaml
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
 from phoenix.cli.experiment_view import verdict_text
 from phoenix.cli.live import follow
@@ -17,7 +17,7 @@ from phoenix.domain.findings import Finding
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import ExperimentRecord
 from phoenix.domain.samples import Variant
-from phoenix.services.summaries import summarise
+from phoenix.services.views.summaries import summarise
 
 if TYPE_CHECKING:
     from phoenix.adapters.ports import FlowProcess

@@ -7,9 +7,9 @@ from typing import Any
 from phoenix.cli.text import grid, paragraph, section, text_width
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import ExperimentRecord
-from phoenix.services.conclusions import headline_of, next_step
-from phoenix.services.summaries import summarise
-from phoenix.services.wording import (
+from phoenix.services.views.conclusions import headline_of, next_step
+from phoenix.services.views.summaries import summarise
+from phoenix.services.views.wording import (
     MISSING,
     amount,
     clean,

@@ -8,12 +8,12 @@ from rich.text import Text
 
 from phoenix.cli.live_marks import course, interval_bar, progress_bar, scale_labels
 from phoenix.cli.live_state import Sight
+from phoenix.domain.decision.phrases import percent, signed_percent
 from phoenix.domain.metrics import Metric
 from phoenix.domain.phases import OnPromote, Phase
-from phoenix.domain.phrases import percent, signed_percent
 from phoenix.domain.samples import Variant
-from phoenix.services.ticks import Tick
-from phoenix.services.wording import (
+from phoenix.services.views.ticks import Tick
+from phoenix.services.views.wording import (
     MISSING,
     amount,
     clean,

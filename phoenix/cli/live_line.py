@@ -3,7 +3,7 @@
 from phoenix.cli.live_state import Sight
 from phoenix.domain.metrics import Metric
 from phoenix.domain.samples import Variant
-from phoenix.services.wording import amount, clean, elapsed, span, standing, state_of
+from phoenix.services.views.wording import amount, clean, elapsed, span, standing, state_of
 
 SHOWN = (
     (Metric.SERIES, "series"),

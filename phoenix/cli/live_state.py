@@ -9,8 +9,8 @@ from phoenix.adapters.ports import ExperimentStore
 from phoenix.domain.experiment import ExperimentSpec, read_document
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import Event, EventKind, ExperimentRecord
-from phoenix.services.summaries import summarise
-from phoenix.services.ticks import Tick, ticks_of
+from phoenix.services.views.summaries import summarise
+from phoenix.services.views.ticks import Tick, ticks_of
 
 REMEMBERED = 60
 """Ticks that the small charts draw; a run may have thousands."""

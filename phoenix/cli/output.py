@@ -49,7 +49,7 @@ def write(text: str) -> None:
 def write_document(document: object, form: Format) -> None:
     """A whole object, as JSON or YAML."""
     if form is Format.YAML:
-        from phoenix.adapters.documents import dump_yaml
+        from phoenix.adapters.yaml.documents import dump_yaml
 
         write(dump_yaml(document))
     else:

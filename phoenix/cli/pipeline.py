@@ -10,7 +10,7 @@ from phoenix.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
     from phoenix.domain.findings import Finding
-    from phoenix.domain.pipeline import Pipeline
+    from phoenix.domain.pipelines.pipeline import Pipeline
     from phoenix.services.pipelines import ResolvedPipeline
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def show(
     ] = Format.TABLE,
 ) -> None:
     """Show a pipeline: its page, its parameters, and the configuration it becomes."""
-    from phoenix.adapters.documents import dump_yaml
+    from phoenix.adapters.yaml.documents import dump_yaml
     from phoenix.cli.output import write, write_document
     from phoenix.composition import compose
     from phoenix.domain.trees import plain

@@ -31,7 +31,7 @@ from phoenix.domain.load import LoadSpec
 from phoenix.domain.metrics import NATURES, Metric
 from phoenix.domain.patterns import check_pattern
 from phoenix.domain.phases import OnPromote
-from phoenix.domain.pipeline import PipelineRef
+from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.scenario import from_scenario, is_scenario
 from phoenix.domain.spec_faults import findings_of
 

@@ -1,6 +1,6 @@
 """The quantities Phoenix measures for each variant, with their units and how each may be judged.
 
-Judged by an interval means: the candidate's ratio to the baseline is inferred (`phoenix.domain.sequence`). Judged as
+Judged by an interval means: the candidate's ratio to the baseline is inferred (`phoenix.domain.decision.sequence`). Judged as
 a fact means: what happened in the measured window is held against the limit, nothing is inferred. What is neither is
 reported and decides nothing, because its samples are not stationary.
 """

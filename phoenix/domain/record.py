@@ -77,7 +77,7 @@ class ExperimentRecord:
         document: The whole experiment document, JSON-compatible, files inlined.
         phase: Where it stands.
         outcome: What became of the candidate so far.
-        result: The comparison as a document (`phoenix.domain.comparison.as_document`); None before the first one.
+        result: The comparison as a document (`phoenix.domain.decision.comparison.as_document`); None before the first one.
         error: Why it failed or was stopped; "" otherwise.
         driver: Who drives it; None when nobody does.
         heartbeat_at: When the driver last said that it lives, UTC.

@@ -56,7 +56,7 @@ class SlotConfig:
     """A whole collector configuration.
 
     Attributes:
-        config: As the collector takes it; dump it with `phoenix.adapters.documents.dump_yaml`.
+        config: As the collector takes it; dump it with `phoenix.adapters.yaml.documents.dump_yaml`.
         digest: sha256 of its canonical JSON, hex.
     """
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from phoenix.adapters.catalog import Catalog
-from phoenix.adapters.documents import load_mapping
 from phoenix.adapters.ports import HostDirectory
+from phoenix.adapters.yaml.documents import load_mapping
 from phoenix.domain.errors import SpecError
 from phoenix.domain.experiment import ExperimentDocument, ExperimentSpec, read_document
 from phoenix.domain.findings import Finding, Severity, errors
 from phoenix.domain.load import LoadProfile, canonical_profile, parse_profile
 from phoenix.domain.load import plan as plan_load
-from phoenix.domain.pipeline import PipelineRef
+from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.samples import Variant
 from phoenix.domain.trees import mapping_at, strings_at
 from phoenix.manifests.plan import Arm, Plan

@@ -15,7 +15,7 @@ from phoenix.adapters.ports import (
     Host,
     HostDirectory,
 )
-from phoenix.domain.comparison import Verdict
+from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.experiment import read_document
 from phoenix.domain.findings import as_document
@@ -23,9 +23,9 @@ from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
 from phoenix.manifests.plan import Plan
 from phoenix.services.drafts import Draft
-from phoenix.services.reports import write_report
 from phoenix.services.run.context import Run
 from phoenix.services.run.validating import validated
+from phoenix.services.views.reports import write_report
 
 _ID_LETTERS = string.ascii_lowercase + string.digits
 

@@ -6,15 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from phoenix.adapters.catalog import Catalog
-from phoenix.adapters.documents import dump_yaml, load_mapping
 from phoenix.adapters.ports import ConfigValidator
+from phoenix.adapters.yaml.documents import dump_yaml, load_mapping
 from phoenix.domain.durations import format_duration
 from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.findings import Finding, Severity, errors
-from phoenix.domain.parameters import Resolution, from_text, resolve_parameters
 from phoenix.domain.paths import join_path
 from phoenix.domain.patterns import join_patterns
-from phoenix.domain.pipeline import (
+from phoenix.domain.pipelines.parameters import Resolution, from_text, resolve_parameters
+from phoenix.domain.pipelines.pipeline import (
     CRITICAL_PARAMETER,
     EXPORTERS_PARAMETER,
     INTERVAL_PARAMETER,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from phoenix.adapters.ports import ExperimentStore
-from phoenix.domain.comparison import Verdict
+from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind, ExperimentRecord

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from phoenix.adapters import collector_sources
-from phoenix.adapters.collector_binary import CollectorInstaller
-from phoenix.adapters.subprocess_watch import run_watched
+from phoenix.adapters.collector import sources as collector_sources
+from phoenix.adapters.collector.installer import CollectorInstaller
+from phoenix.adapters.collector.watched import run_watched
 from phoenix.domain.errors import DependencyError, SpecError, StateError
 
 FAKE_GO = """#!/bin/sh
@@ -197,7 +197,7 @@ def test_an_interrupted_build_leaves_nothing_running_and_nothing_behind(machine:
     code = f"""
 import os
 from pathlib import Path
-from phoenix.adapters.collector_binary import CollectorInstaller
+from phoenix.adapters.collector.installer import CollectorInstaller
 CollectorInstaller(Path({str(machine.cache)!r}), os.environ, Path({str(machine.sources)!r})).install(print)
 """
     environ = {**machine.environ, "FAKE_GO_SLEEP": "61", "PYTHONUNBUFFERED": "1"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from phoenix.adapters.collector_validate import validate
+from phoenix.adapters.collector.validation import validate
 from phoenix.domain.errors import DependencyError
 
 
@@ -54,7 +54,7 @@ def test_a_program_that_does_not_run_is_the_outside_failing(tmp_path: Path):
 
 
 def test_a_program_that_hangs_is_the_outside_failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("phoenix.adapters.collector_validate.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("phoenix.adapters.collector.validation.TIMEOUT_SECONDS", 0.2)
     with pytest.raises(DependencyError, match="did not say"):
         validate(stand_in(tmp_path, "exec /bin/sleep 61"), "", {})
 

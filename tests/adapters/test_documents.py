@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from phoenix.adapters.documents import (
+from phoenix.adapters.yaml.composer import MAX_DEPTH, MAX_NODES
+from phoenix.adapters.yaml.documents import (
     dump_yaml,
     load_mapping,
     load_yaml,
@@ -15,7 +16,6 @@ from phoenix.adapters.documents import (
     parse_mapping,
     parse_yaml,
 )
-from phoenix.adapters.yaml_composer import MAX_DEPTH, MAX_NODES
 from phoenix.domain.errors import SpecError
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from phoenix.adapters.exposition import ExpositionParser
+from phoenix.adapters.scraping.exposition import ExpositionParser
 from phoenix.domain.errors import DependencyError
-from phoenix.domain.exports import Quantity
+from phoenix.domain.observation.exports import Quantity
 
 PROCESS = b'process_cpu_time_seconds_total{process_executable_name="nginx",process_pid="%d",state="user"} 1.5 1700000000123\n'
 

@@ -3,8 +3,8 @@
 import pytest
 
 from phoenix.adapters.catalog import Catalog, shipped_folder
-from phoenix.adapters.collector_validate import validate
-from phoenix.adapters.documents import dump_yaml
+from phoenix.adapters.collector.validation import validate
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.services.pipelines import Pipelines
 
 CATALOG = Catalog((shipped_folder(),))

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from phoenix.adapters.catalog import Catalog, shipped_folder
-from phoenix.adapters.collector_validate import validate
-from phoenix.adapters.documents import dump_yaml
-from phoenix.domain.parameters import resolve_parameters
-from phoenix.domain.pipeline import EXPORTERS_PARAMETER
+from phoenix.adapters.collector.validation import validate
+from phoenix.adapters.yaml.documents import dump_yaml
+from phoenix.domain.pipelines.parameters import resolve_parameters
+from phoenix.domain.pipelines.pipeline import EXPORTERS_PARAMETER
 from phoenix.domain.rules import lint
 from phoenix.domain.trees import plain
 from phoenix.manifests.collector import own_part

@@ -13,7 +13,7 @@ from phoenix.cli.experiment_view import (
     verdict_text,
 )
 from phoenix.domain.phases import Outcome, Phase
-from phoenix.services.summaries import criteria_rows, summarise
+from phoenix.services.views.summaries import criteria_rows, summarise
 from tests.support.golden import check_golden
 from tests.support.seen_experiments import FINDING, losing, record, trace_scrapes
 

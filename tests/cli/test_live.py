@@ -11,7 +11,7 @@ from phoenix.cli.live import Pace, follow
 from phoenix.cli.live_frame import frame
 from phoenix.cli.live_marks import course, interval_bar, scale_labels
 from phoenix.cli.live_state import Observer
-from phoenix.domain.comparison import as_document
+from phoenix.domain.decision.comparison import as_document
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, EventKind
 from tests.fakes.store import FakeExperimentStore

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from phoenix.adapters.documents import parse_mapping
+from phoenix.adapters.yaml.documents import parse_mapping
 from phoenix.cli.app import run
 
 

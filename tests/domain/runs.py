@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from phoenix.domain.criteria import Criterion, Kind, Role
-from phoenix.domain.design import Design
+from phoenix.domain.decision.design import Design
 from phoenix.domain.metrics import Metric
 from phoenix.domain.samples import ArmSample, ProcessIdentity, Scrape, Variant
 

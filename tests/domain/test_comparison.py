@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from phoenix.domain.comparison import Verdict, as_document, compare
 from phoenix.domain.criteria import Kind
+from phoenix.domain.decision.comparison import Verdict, as_document, compare
 from phoenix.domain.metrics import Metric
 from tests.domain.runs import (
     KEEP_CRITICAL,

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix.domain.comparison import Comparison, Verdict, compare
 from phoenix.domain.criteria import Criterion, Kind, Role
+from phoenix.domain.decision.comparison import Comparison, Verdict, compare
 from phoenix.domain.metrics import Metric
 from phoenix.domain.samples import ArmSample, Scrape, Variant
 from tests.domain.runs import WARMUP, design, guardrail, healthy, missing_candidate, run

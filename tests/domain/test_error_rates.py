@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from phoenix.domain.sequence import confidence_interval, measure
+from phoenix.domain.decision.sequence import confidence_interval, measure
 
 
 def autoregressive(rng: np.random.Generator, rho: float, n: int) -> np.ndarray:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from phoenix.domain.effects import fleet_effect
-from phoenix.domain.fleet import host_log_ratios, student_interval
-from phoenix.domain.pairing import Pairs
+from phoenix.domain.decision.effects import fleet_effect
+from phoenix.domain.decision.fleet import host_log_ratios, student_interval
+from phoenix.domain.decision.pairing import Pairs
 
 # R: data(sleep), extra hours of sleep of ten patients under two drugs (Student 1908).
 SLEEP_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from phoenix.domain.comparison import CriterionResult, compare
 from phoenix.domain.criteria import Kind
+from phoenix.domain.decision.comparison import CriterionResult, compare
+from phoenix.domain.decision.phrases import NAMES, name_of, percent, quantity
 from phoenix.domain.metrics import NATURES, Metric
-from phoenix.domain.phrases import NAMES, name_of, percent, quantity
 from phoenix.domain.samples import ArmSample, Variant
 from tests.domain.runs import (
     KEEP_CRITICAL,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from phoenix.domain.levels import Level, levels_of, worst_minute_of_counter, worst_minute_of_values
+from phoenix.domain.decision.levels import Level, levels_of, worst_minute_of_counter, worst_minute_of_values
+from phoenix.domain.decision.pairing import open_window
 from phoenix.domain.metrics import Metric
-from phoenix.domain.pairing import open_window
 from phoenix.domain.samples import Variant
 from tests.domain.runs import WARMUP, candidate_values, candidate_with, design, healthy, run
 

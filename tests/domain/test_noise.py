@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from phoenix.domain.noise import FLAT, _batch_means, estimate_noise, variance_of_mean
+from phoenix.domain.decision.noise import FLAT, _batch_means, estimate_noise, variance_of_mean
 
 
 def test_variance_of_mean_of_independent_values_is_the_squared_standard_error() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from phoenix.domain.exports import Telemetry
 from phoenix.domain.metrics import Metric
+from phoenix.domain.observation.exports import Telemetry
 from tests.support.exports import Scene, all_of, folded, of, point, row
 
 NGINX = [row(pid, "nginx") for pid in (11, 12, 13)]

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from phoenix.domain.decision.pairing import open_window, pair
 from phoenix.domain.metrics import Metric
-from phoenix.domain.pairing import open_window, pair
 from phoenix.domain.samples import ArmSample, Scrape, Variant
 from tests.domain.runs import WARMUP, candidate_values, design, healthy, run, scrape
 

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.domain.parameters import Parameter, ParameterType, from_text, read_value, resolve_parameters
+from phoenix.domain.pipelines.parameters import (
+    Parameter,
+    ParameterType,
+    from_text,
+    read_value,
+    resolve_parameters,
+)
 
 T = ParameterType
 

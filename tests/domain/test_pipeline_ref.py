@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from phoenix.domain.pipeline import PipelineRef
+from phoenix.domain.pipelines.pipeline import PipelineRef
 
 
 def test_a_catalog_pipeline_with_parameters():

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from phoenix.domain.pairing import open_window
-from phoenix.domain.retention import Critical, Missed, is_lost, judge_retention, miss_upper_bound
+from phoenix.domain.decision.pairing import open_window
+from phoenix.domain.decision.retention import Critical, Missed, is_lost, judge_retention, miss_upper_bound
 from phoenix.domain.samples import ArmSample, ProcessIdentity, Scrape, Variant
 from tests.domain.runs import (
     NGINX,

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.stats import nct, norm
 from scipy.stats import t as student
 
-from phoenix.domain.sequence import (
+from phoenix.domain.decision.sequence import (
     Interval,
     LogRatio,
     Method,

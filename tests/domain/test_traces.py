@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from phoenix.domain.sequence import Method, confidence_interval, measure
+from phoenix.domain.decision.sequence import Method, confidence_interval, measure
 from tests.domain.runs import trace
 
 

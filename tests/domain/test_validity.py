@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from phoenix.domain.effects import measure_ratios
+from phoenix.domain.decision.effects import measure_ratios
+from phoenix.domain.decision.pairing import open_window
+from phoenix.domain.decision.validity import check_validity
 from phoenix.domain.metrics import Metric
-from phoenix.domain.pairing import open_window
 from phoenix.domain.samples import ArmSample, Scrape, Variant
-from phoenix.domain.validity import check_validity
 from tests.domain.runs import WARMUP, candidate_values, candidate_with, design, healthy, run
 
 

@@ -1,15 +1,15 @@
-"""The table of `phoenix.domain.verdict`, row by row, on the fold and on whole runs."""
+"""The table of `phoenix.domain.decision.verdict`, row by row, on the fold and on whole runs."""
 
 from dataclasses import replace
 
 import pytest
 
-from phoenix.domain.comparison import Comparison, Verdict, compare
 from phoenix.domain.criteria import Criterion, Kind, Role
-from phoenix.domain.judgement import CriterionResult
+from phoenix.domain.decision.comparison import Comparison, Verdict, compare
+from phoenix.domain.decision.judgement import CriterionResult
+from phoenix.domain.decision.verdict import Evidence, conclude
 from phoenix.domain.metrics import Metric
 from phoenix.domain.samples import ArmSample, Variant
-from phoenix.domain.verdict import Evidence, conclude
 from tests.domain.runs import (
     KEEP_CRITICAL,
     SERIES_CUT,

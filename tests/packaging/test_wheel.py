@@ -82,7 +82,7 @@ def test_the_wheel_holds_catalog_collector_sources_and_flows(installed, tmp_path
     assert "process-topk-v1" in run("experiment", "run", "-f", str(spec), "--dry-run")
     python = installed.with_name("python")
     code = (
-        "from phoenix.adapters.collector_sources import digest, find_sources; print(digest(find_sources()))"
+        "from phoenix.adapters.collector.sources import digest, find_sources; print(digest(find_sources()))"
     )
     of_wheel = subprocess.run(
         [python, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True

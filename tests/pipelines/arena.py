@@ -16,12 +16,12 @@ from typing import Any
 
 import psutil
 
-from phoenix.adapters.documents import dump_yaml
-from phoenix.adapters.exposition import ExpositionParser
 from phoenix.adapters.ports import CollectorLaunch, Host, Lease, RunningCollector
+from phoenix.adapters.scraping.exposition import ExpositionParser
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.composition import Phoenix, compose
 from phoenix.domain.load import Cpu, CpuShape, LoadPattern, PlannedPattern
-from phoenix.domain.pipeline import PipelineRef
+from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.manifests.slots import slot_config
 from tests.pipelines.kernel import Kernel
 from tests.support.leftovers import files_below, live_pids

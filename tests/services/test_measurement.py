@@ -5,7 +5,7 @@ import pytest
 
 from phoenix.domain.errors import DependencyError
 from phoenix.domain.metrics import Metric
-from phoenix.services.measurement import Measurement
+from phoenix.services.measuring.measurement import Measurement
 from tests.support.exports import EPOCH, row
 from tests.support.scripted_host import ScriptedCensus, ScriptedHost, collector
 

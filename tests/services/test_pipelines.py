@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from phoenix.adapters.catalog import Catalog, shipped_folder
-from phoenix.adapters.collector_validate import validate
-from phoenix.adapters.documents import dump_yaml
+from phoenix.adapters.collector.validation import validate
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.errors import SpecError, StateError
-from phoenix.domain.pipeline import PipelineRef
+from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.services.pipelines import Pipelines
 from tests.manifests.test_collector import CONFIG
 

@@ -7,16 +7,16 @@ from html.parser import HTMLParser
 import pytest
 
 from phoenix.adapters.archive import Archive
-from phoenix.domain.comparison import compare
+from phoenix.domain.decision.comparison import compare
 from phoenix.domain.experiment import read_document
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Event, EventKind
 from phoenix.manifests.plan import Plan
-from phoenix.services.charts import Chart, Line, draw, thinned
-from phoenix.services.report_charts import look_places, narrowing
-from phoenix.services.reports import render_report, write_report
 from phoenix.services.run.context import design_of
-from phoenix.services.scales import clock_ticks, ticks
+from phoenix.services.views.charts import Chart, Line, draw, thinned
+from phoenix.services.views.report_charts import look_places, narrowing
+from phoenix.services.views.reports import render_report, write_report
+from phoenix.services.views.scales import clock_ticks, ticks
 from tests.support.seen_experiments import (
     FINDING,
     STARTED,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.services.ticker import Ticker, mid_interval_shift
+from phoenix.services.measuring.ticker import Ticker, mid_interval_shift
 
 
 class Clock(threading.Event):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from phoenix.domain.exports import ExportSnapshot, Point, SeriesKey, Telemetry
-from phoenix.domain.kernel_history import KernelHistory
-from phoenix.domain.observation import ArmObserver
+from phoenix.domain.observation.exports import ExportSnapshot, Point, SeriesKey, Telemetry
+from phoenix.domain.observation.kernel_history import KernelHistory
+from phoenix.domain.observation.observer import ArmObserver
 from phoenix.domain.patterns import compile_pattern
 from phoenix.domain.processes import Census, Process
 from phoenix.domain.samples import ArmSample

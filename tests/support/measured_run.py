@@ -13,14 +13,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from phoenix.adapters import agent_archive
-from phoenix.adapters.documents import dump_yaml
 from phoenix.adapters.hosts.local import LocalHost
 from phoenix.adapters.ports import CollectorLaunch
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.samples import ArmSample, Scrape
 from phoenix.manifests.collector import own_part_of_file
 from phoenix.manifests.slots import slot_config
-from phoenix.services.measurement import Measurement
-from phoenix.services.ticker import Ticker
+from phoenix.services.measuring.measurement import Measurement
+from phoenix.services.measuring.ticker import Ticker
 
 INTERVAL = timedelta(seconds=1)
 WARMUP = 4

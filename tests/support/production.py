@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from phoenix.adapters.scraper import ArmScraper
+from phoenix.adapters.scraping.scraper import ArmScraper
 from phoenix.composition import compose
 from phoenix.domain.phases import Outcome
 from phoenix.domain.record import EventKind

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from phoenix.domain.comparison import Comparison, as_document, compare
+from phoenix.domain.decision.comparison import Comparison, as_document, compare
 from phoenix.domain.experiment import read_document
 from phoenix.domain.metrics import Metric
 from phoenix.domain.phases import Outcome, Phase

@@ -7,7 +7,7 @@ from threading import Event
 
 from phoenix.adapters.archive import Archive
 from phoenix.adapters.ports import ConfigValidator, ExperimentStore, Host, Lease, LoadSession
-from phoenix.domain.comparison import Design
+from phoenix.domain.decision.comparison import Design
 from phoenix.domain.errors import StateError
 from phoenix.domain.experiment import ExperimentDocument
 from phoenix.domain.phases import Phase

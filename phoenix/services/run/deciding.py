@@ -1,6 +1,6 @@
 """Acts on a verdict: promotes and watches, or sees to it that production was not touched."""
 
-from phoenix.domain.comparison import Comparison, Verdict
+from phoenix.domain.decision.comparison import Comparison, Verdict
 from phoenix.domain.errors import StateError
 from phoenix.domain.phases import OnPromote, Outcome
 from phoenix.services.run import promoting, watching

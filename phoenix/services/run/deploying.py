@@ -1,7 +1,7 @@
 """Starts the two collectors side by side on every host."""
 
-from phoenix.adapters.documents import dump_yaml
 from phoenix.adapters.ports import CollectorLaunch, Host
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Variant
 from phoenix.manifests.plan import lifetime

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from phoenix.domain.comparison import Verdict
+from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import actor_of
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from phoenix.domain.comparison import Comparison, Validity, Verdict, as_document, compare
+from phoenix.domain.decision.comparison import Comparison, Validity, Verdict, as_document, compare
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import EventKind
 from phoenix.services.run.context import Run

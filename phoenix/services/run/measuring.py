@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from phoenix.adapters.ports import Host
-from phoenix.domain.comparison import Comparison, Verdict, compare
+from phoenix.domain.decision.comparison import Comparison, Verdict, compare
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Scrape, Variant
 from phoenix.manifests.plan import lifetime
-from phoenix.services.measurement import Measurement
+from phoenix.services.measuring.measurement import Measurement
+from phoenix.services.measuring.ticker import Ticker
 from phoenix.services.run.context import Run
 from phoenix.services.run.deploying import first_death
 from phoenix.services.run.judging import interrupted_by, save
 from phoenix.services.run.loading import load_fault
-from phoenix.services.ticker import Ticker
 
 OnScrape = Callable[[int, Comparison | None], None]
 """Told after each scrape: its number and the comparison so far, None in the warm-up."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from phoenix.adapters.documents import dump_yaml
 from phoenix.adapters.ports import CollectorLaunch, Host, RunningCollector
-from phoenix.adapters.scraper import ArmScraper
+from phoenix.adapters.scraping.scraper import ArmScraper
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.errors import DependencyError
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import EventKind

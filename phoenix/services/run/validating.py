@@ -1,7 +1,7 @@
 """Checks both configurations with the collector itself, before anything is touched."""
 
-from phoenix.adapters.documents import dump_yaml
 from phoenix.adapters.ports import ConfigValidator
+from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.errors import SpecError
 from phoenix.domain.findings import Finding, Severity
 from phoenix.domain.phases import Phase

@@ -4,14 +4,14 @@ import math
 from contextlib import ExitStack
 
 from phoenix.adapters.ports import Host
+from phoenix.domain.decision.watch import WATCH_WARMUP, breaches
 from phoenix.domain.errors import StateError
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Scrape
-from phoenix.domain.watch import WATCH_WARMUP, breaches
 from phoenix.manifests.plan import lifetime
-from phoenix.services.measurement import Measurement
+from phoenix.services.measuring.measurement import Measurement
+from phoenix.services.measuring.ticker import Ticker
 from phoenix.services.run.context import Run
-from phoenix.services.ticker import Ticker
 
 
 def watch(run: Run) -> str:

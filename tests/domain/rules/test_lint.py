@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix.adapters.documents import dump_yaml, load_mapping
+from phoenix.adapters.yaml.documents import dump_yaml, load_mapping
 from phoenix.domain.findings import Severity, as_document
 from phoenix.domain.rules import lint
 from phoenix.domain.rules.ottl import PRESENT, evaluate

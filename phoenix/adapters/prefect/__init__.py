@@ -1,0 +1,1 @@
+"""Prefect: flows as processes, and a server for those that name none."""

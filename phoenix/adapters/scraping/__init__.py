@@ -1,0 +1,1 @@
+"""Reads a collector: its exposition, parsed fast and exactly, and its own telemetry."""

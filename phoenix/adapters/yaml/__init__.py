@@ -1,0 +1,1 @@
+"""YAML documents of people: read with a guard, written to be read."""

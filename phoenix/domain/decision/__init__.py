@@ -1,0 +1,1 @@
+"""The decision: from scrapes to a verdict, pure. `comparison.compare` is the door; docs/statistics.md the method."""
