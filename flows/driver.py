@@ -55,5 +55,8 @@ def heed_signals(run: Run) -> None:
 
 def _watch_starter(run: Run) -> None:
     """Our standard input is a pipe that the starter holds open: its end is the starter's end."""
-    sys.stdin.buffer.read()
+    while os.read(
+        sys.stdin.fileno(), 4096
+    ):  # not through sys.stdin: its lock, held, aborts the interpreter's exit
+        pass
     run.halt("its starter ended")

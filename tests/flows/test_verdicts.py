@@ -78,6 +78,8 @@ def assert_gone(home, document) -> None:
         assert host.lease() is None
         assert host.leftovers(document["id"]) == ()
         assert host.active() is None
+    log = home / "experiments" / document["id"] / "logs" / "experiment.log"
+    assert "Fatal Python error" not in log.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
