@@ -90,6 +90,23 @@ def scrape_interval_of(own: OwnPart) -> timedelta:
     return max(found, default=DEFAULT_INTERVAL)
 
 
+def counts_each_byte_once(own: OwnPart) -> bool:
+    """Whether the byte counters of the batch processors add up to what leaves.
+
+    They do if every pipeline that exports has one `batch`, as its last processor: without one bytes go uncounted, with
+    two they count twice, and either would look like a difference.
+    """
+    pipelines = mapping_at(own.config, "service", "pipelines")
+    return all(
+        [place for place, one in enumerate(reversed(_types(pipelines, name))) if one == "batch"] == [0]
+        for name in own.exporting
+    )
+
+
+def _types(pipelines: Mapping[str, object], name: str) -> list[str]:
+    return [component_type(processor) for processor in strings_at(pipelines, name, "processors")]
+
+
 def _metrics_pipelines(config: Mapping[str, object]) -> dict[str, dict[str, object]]:
     """The metrics pipelines with the exporters that are connectors; a connector half cut off goes, until none is."""
     connectors = mapping_at(config, "connectors")

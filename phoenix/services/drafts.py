@@ -1,6 +1,6 @@
 """Turns a document into a checked draft: spec, plan and findings; nothing is started and nothing is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from phoenix.domain.experiment import ExperimentDocument, ExperimentSpec, read_d
 from phoenix.domain.findings import Finding, Severity, errors
 from phoenix.domain.load import LoadProfile, canonical_profile, parse_profile
 from phoenix.domain.load import plan as plan_load
+from phoenix.domain.metrics import Metric
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.samples import Variant
 from phoenix.domain.trees import mapping_at, strings_at
+from phoenix.manifests.collector import counts_each_byte_once
 from phoenix.manifests.plan import Arm, Plan
 from phoenix.services.pipelines import Pipelines, ResolvedPipeline
 
@@ -71,6 +73,7 @@ class Drafts:
         }
         profile = self._profile(spec.load.profile, faults) if spec.load else None
         self._check_targets(spec.targets, faults)
+        faults.extend(_uncounted_bytes(document, arms))
         baseline, candidate = arms[Variant.BASELINE], arms[Variant.CANDIDATE]
         findings = (*faults, *(f for arm in arms.values() if arm for f in arm.findings))
         if errors(findings) or baseline is None or candidate is None:
@@ -142,6 +145,24 @@ def _refused(findings: Sequence[Finding]) -> SpecError:
 
 def _arm(resolved: ResolvedPipeline) -> Arm:
     return Arm(resolved.name, resolved.own, resolved.production)
+
+
+def _uncounted_bytes(
+    document: ExperimentDocument, arms: Mapping[Variant, ResolvedPipeline | None]
+) -> Iterable[Finding]:
+    """Bytes may only decide where both variants count each of them once."""
+    if all(criterion.metric is not Metric.BYTES_PER_SECOND for criterion in document.spec.criteria()):
+        return
+    for variant, arm in arms.items():
+        if arm is not None and not counts_each_byte_once(arm.own):
+            yield Finding(
+                Severity.ERROR,
+                "bytes_not_counted",
+                f"spec.{variant}",
+                "bytes_per_second cannot be judged: they are counted by the batch processor, and this pipeline does "
+                "not end in exactly one",
+                "make `batch` the last processor of each metrics pipeline, once, or judge datapoints_per_second",
+            )
 
 
 def _as_findings(fault: SpecError, path: str) -> tuple[Finding, ...]:

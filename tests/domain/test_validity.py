@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -99,7 +100,7 @@ def test_collectors_that_receive_nothing_have_no_common_input() -> None:
     def arm(number: int, variant: Variant) -> ArmSample:
         return replace(healthy(number, variant), points_received=0.0)
 
-    assert faults(run(30, arm)) == ("neither variant received a point on web",)
+    assert faults(run(30, arm)) == ("a variant received no point on web: the baseline 0, the candidate 0",)
 
 
 @pytest.mark.parametrize(("jump", "is_fault"), [(0.6, True), (-0.6, True), (0.4, False)])
@@ -148,3 +149,21 @@ def test_received_points_are_compared_where_both_arms_were_read() -> None:
     scrapes = run(60)
     scrapes[WARMUP] = replace(scrapes[WARMUP], baseline=None)
     assert faults(scrapes) == ()
+
+
+def receiving(rate: Callable[[int, Variant], float]) -> list[Scrape]:
+    """A run whose arms have received `rate(number, variant)` points by each scrape."""
+    return run(60, lambda number, v: replace(healthy(number, v), points_received=rate(number, v)))
+
+
+def test_receivers_that_are_configured_apart_may_make_different_points_of_the_same_processes() -> None:
+    scrapes = receiving(lambda n, v: n * (1000.0 if v is Variant.BASELINE else 1375.0))
+    assert "did not receive the same input" in faults(scrapes)[0]
+    assert faults(scrapes, has_equal_receivers=False) == ()
+
+
+def test_receivers_that_are_configured_apart_must_not_drift() -> None:
+    scrapes = receiving(
+        lambda n, v: n * 1000.0 if v is Variant.BASELINE else n * 1375.0 + max(0, n - 30) * 300.0
+    )
+    assert "drifted apart" in faults(scrapes, has_equal_receivers=False)[0]

@@ -3,10 +3,11 @@
 import json
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.manifests.collector import own_part, own_part_of_file, scrape_interval_of
+from phoenix.manifests.collector import counts_each_byte_once, own_part, own_part_of_file, scrape_interval_of
 
 CONFIG = {
     "receivers": {"host_metrics": {"collection_interval": "10s", "scrapers": {"process": {}}}, "otlp": {}},
@@ -177,3 +178,23 @@ def test_a_pipeline_that_only_feeds_a_connector_does_not_export():
 
 def test_a_document_without_pipelines_gives_an_empty_part():
     assert own_part_of_file({}).config["service"] == {"pipelines": {}}
+
+
+@pytest.mark.parametrize(
+    ("processors", "counted"),
+    [
+        (["memory_limiter", "batch"], True),
+        (["batch", "filter/a"], False),
+        (["batch", "batch/b"], False),
+        ([], False),
+    ],
+)
+def test_bytes_are_counted_once_only_by_one_batch_at_the_end(processors, counted):
+    pipeline = {"receivers": ["host_metrics"], "processors": processors, "exporters": ["debug"]}
+    config = {
+        "receivers": {"host_metrics": {}},
+        "processors": {name: {} for name in processors},
+        "exporters": {"debug": {}},
+        "service": {"pipelines": {"metrics": pipeline}},
+    }
+    assert counts_each_byte_once(own_part_of_file(config)) is counted

@@ -66,12 +66,14 @@ class Comparison:
     fleet: Effect | None = None
 
 
-def compare(scrapes: Sequence[Scrape], design: Design) -> Comparison:
+def compare(scrapes: Sequence[Scrape], design: Design, interruption: str = "") -> Comparison:
     """Judge an experiment from all scrapes so far; pure, and cheap enough for every scrape.
 
     Args:
         scrapes: In any order, warm-up included; of two with the same host and number the later one counts.
         design: What was fixed beforehand.
+        interruption: What ended the run from outside (a collector that died, a load that ended), in words; the run is
+            invalid then. "" where nothing did.
 
     References:
         statistics: 1-11.
@@ -81,6 +83,8 @@ def compare(scrapes: Sequence[Scrape], design: Design) -> Comparison:
     critical = judge_retention(scrapes, window, design)
     judged = {c.metric: measures.pairs[c.metric] for c in design.criteria if c.metric in measures.pairs}
     validity = check_validity(window, design, judged)
+    if interruption:
+        validity = Validity(valid=False, reasons=(interruption, *validity.reasons))
     shortage = _shortage(window.paired_scrapes, design)
     results = (judge(c, window, measures, critical, design) for c in design.criteria)
     criteria = tuple(_withhold(r, validity, shortage, critical) for r in results)

@@ -23,6 +23,8 @@ class Design:
         tau: Autocorrelation time from an A/A calibration, in scrapes; None without one.
         candidate_name: The candidate pipeline, for sentences.
         baseline_name: The baseline pipeline, for sentences.
+        has_equal_receivers: Both pipelines are fed by receivers of one configuration, so that they make the same
+            number of points of the same processes.
     """
 
     criteria: tuple[Criterion, ...]
@@ -34,6 +36,7 @@ class Design:
     tau: float | None = None
     candidate_name: str = "candidate"
     baseline_name: str = "baseline"
+    has_equal_receivers: bool = True
 
     @property
     def objective(self) -> Criterion:

@@ -2,7 +2,8 @@
 
 | Check | Invalid when |
 |---|---|
-| input | a host's arms received points at rates more than 5 % apart, or nothing shows what they received |
+| input | a host's arms received points at rates more than 5 % apart, or nothing shows what they received. Where the two |
+| | receivers are not configured alike: the ratio of the rates in the two halves of the window is more than 5 % apart |
 | restart | a collector's CPU or received-points counter fell |
 | throttling | a collector's cgroup was throttled in the window |
 | clock | wall clock and monotonic clock part by more than half an interval between two scrapes |
@@ -31,6 +32,9 @@ HIGHEST_SHARE = 0.05
 HIGHEST_IMBALANCE = 0.01
 """Share of cells by which one arm may be missing more often than the other, and at least one cell: a single failed read
 happens to a healthy arm, while an arm that is missing when it is busy would hide its own peaks."""
+
+FEWEST_READINGS = 3
+"""Of both counters: two halves of a window share the middle one."""
 
 HIGHEST_COVERAGE = 1.05
 STALE_INTERVALS = 2.5
@@ -62,7 +66,7 @@ def check_validity(window: Window, design: Design, judged: dict[Metric, Pairs]) 
 def _host_faults(host: str, window: Window, design: Design) -> Iterator[str]:
     yield from _clock_fault(host, window.scrapes[host], design)
     if window.expected >= FIRST_LOOK:
-        yield from _input_fault(host, window.scrapes[host])
+        yield from _input_fault(host, window.scrapes[host], design)
     for variant in Variant:
         readings = window.readings[host, variant]
         yield from _restart(host, variant, readings)
@@ -107,20 +111,43 @@ def _overcounted(window: Window, design: Design) -> Iterator[str]:
                     )
 
 
-def _input_fault(host: str, scrapes: Sequence[Scrape]) -> Iterator[str]:
+def _input_fault(host: str, scrapes: Sequence[Scrape], design: Design) -> Iterator[str]:
     received = [pair for scrape in scrapes if (pair := _received(scrape))]
-    if len(received) < 2:
+    if len(received) < FEWEST_READINGS:
         yield f"received points were not read of both variants on {host}: nothing shows that their input was the same"
         return
-    # Both counters were read at the same two scrapes, so the ratio of the growths is that of the rates.
-    baseline, candidate = (last - first for first, last in zip(received[0], received[-1], strict=True))
-    if max(baseline, candidate) <= 0:
-        yield f"neither variant received a point on {host}"
-    elif abs(candidate - baseline) > HIGHEST_SHARE * max(baseline, candidate):
+    baseline, candidate = _growth(received)
+    if min(baseline, candidate) <= 0:
+        yield f"a variant received no point on {host}: the baseline {baseline:.0f}, the candidate {candidate:.0f}"
+    elif design.has_equal_receivers:
+        if abs(candidate - baseline) > HIGHEST_SHARE * max(baseline, candidate):
+            yield (
+                f"the variants did not receive the same input on {host}: the baseline {baseline:.0f} points, the"
+                f" candidate {candidate:.0f}, more than {percent(HIGHEST_SHARE)} apart"
+            )
+    else:
+        yield from _drift(host, received)
+
+
+def _drift(host: str, received: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """Receivers that are configured apart make different points of the same processes, but always in one ratio."""
+    middle = len(received) // 2
+    early, late = (_growth(half) for half in (received[: middle + 1], received[middle:]))
+    if min(*early, *late) <= 0:
+        yield f"a variant received no point on {host} in half of the window"
+        return
+    before, after = early[1] / early[0], late[1] / late[0]
+    if abs(after / before - 1) > HIGHEST_SHARE:
         yield (
-            f"the variants did not receive the same input on {host}: the baseline {baseline:.0f} points, the candidate"
-            f" {candidate:.0f}, more than {percent(HIGHEST_SHARE)} apart"
+            f"the variants' input on {host} drifted apart: the candidate received {before:.3f} points for each of the"
+            f" baseline in the first half of the window and {after:.3f} in the second"
         )
+
+
+def _growth(received: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of both counters, baseline first; read at the same two scrapes, so their ratio is that of the rates."""
+    (b0, c0), (b1, c1) = received[0], received[-1]
+    return b1 - b0, c1 - c0
 
 
 def _received(scrape: Scrape) -> tuple[float, float] | None:

@@ -1,8 +1,6 @@
 """The verdict: computed from what was recorded, and recorded."""
 
-from dataclasses import replace
-
-from phoenix.domain.decision.comparison import Comparison, Validity, Verdict, as_document, compare
+from phoenix.domain.decision.comparison import Comparison, as_document, compare
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import EventKind
 from phoenix.services.run.context import Run
@@ -14,7 +12,7 @@ def conclude(run: Run) -> Comparison:
     It is a pure function of the ledger: whoever has the scrapes gets the same verdict.
     """
     run.enter(Phase.COMPARING)
-    comparison = interrupted_by(compare(run.store.scrapes(run.id), run.design()), _interruption(run))
+    comparison = compare(run.store.scrapes(run.id), run.design(), _interruption(run))
     save(run, comparison)
     run.store.append(run.id, EventKind.DONE, "compare", {"verdict": comparison.verdict.value})
     return comparison
@@ -22,19 +20,6 @@ def conclude(run: Run) -> Comparison:
 
 def save(run: Run, comparison: Comparison) -> None:
     run.store.save_result(run.id, as_document(comparison))
-
-
-def interrupted_by(comparison: Comparison, reason: str) -> Comparison:
-    """The comparison of a run that something ended: never a promotion; a lost critical process still counts."""
-    if not reason:
-        return comparison
-    verdict = Verdict.ROLL_BACK if comparison.critical.lost else Verdict.INCONCLUSIVE
-    return replace(
-        comparison,
-        verdict=verdict,
-        reasons=(reason, *comparison.reasons),
-        validity=Validity(valid=False, reasons=(reason, *comparison.validity.reasons)),
-    )
 
 
 def _interruption(run: Run) -> str:

@@ -12,7 +12,7 @@ from phoenix.services.measuring.measurement import Measurement
 from phoenix.services.measuring.ticker import Ticker
 from phoenix.services.run.context import Run
 from phoenix.services.run.deploying import first_death
-from phoenix.services.run.judging import interrupted_by, save
+from phoenix.services.run.judging import save
 from phoenix.services.run.loading import load_fault
 
 OnScrape = Callable[[int, Comparison | None], None]
@@ -71,7 +71,7 @@ def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape) -> bool:
     if number <= run.spec.warmup and not ended:
         on_scrape(number, None)
         return False
-    comparison = interrupted_by(compare(history, run.design()), ended)
+    comparison = compare(history, run.design(), ended)
     save(run, comparison)
     on_scrape(number, comparison)
     is_late = history[-1].at_seconds >= run.spec.maximum_duration.total_seconds()
