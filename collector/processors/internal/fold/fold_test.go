@@ -15,7 +15,7 @@ import (
 	"phoenix/collector/processors/internal/processtest"
 )
 
-// world is a population that is born, works and dies at random, with the increments that a true account has.
+// world is a population that is born, works, rests and dies at random, with the increments that a true account has.
 type world struct {
 	random *rand.Rand
 	now    time.Duration
@@ -44,9 +44,11 @@ func (w *world) step() pmetric.Metrics {
 			delete(w.folded, p.PID)
 			continue
 		}
-		p.User += w.random.Float64()
-		p.System += w.random.Float64()
-		p.Read += w.random.Int64N(1 << 50)
+		if w.random.IntN(3) > 0 {
+			p.User += w.random.Float64()
+			p.System += w.random.Float64()
+			p.Read += w.random.Int64N(1 << 50)
+		}
 		survivors = append(survivors, p)
 	}
 	w.live = survivors
@@ -192,6 +194,19 @@ func TestAReusedPidCountsInFull(t *testing.T) {
 	md := f.all(processtest.Payload(time.Hour+5*time.Second, next))
 	cpu, _ := processtest.Total(md, "(rest)", "process.cpu.time")
 	assert.InDelta(t, 8.0, cpu, 1e-9)
+}
+
+func TestAnIdleProcessIsNotCountedAgain(t *testing.T) {
+	f := newFolder()
+	send := func(scrape int, used float64, read int64) float64 {
+		one := processtest.Process{PID: 1, Name: "a", User: used, Read: read}
+		total, _ := processtest.Total(
+			f.all(processtest.Payload(time.Hour+time.Duration(scrape)*5*time.Second, one)), "(rest)", "process.disk.io")
+		return total
+	}
+	assert.InDelta(t, 1000, send(0, 0.03, 1000), 0)
+	assert.InDelta(t, 4000, send(1, 0.29, 4000), 0)
+	assert.InDelta(t, 4000, send(2, 0.29, 4000), 0, "nothing was read")
 }
 
 func TestAProcessSentTwiceCountsOnce(t *testing.T) {

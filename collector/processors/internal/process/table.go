@@ -45,9 +45,10 @@ type Process struct {
 	seen    pcommon.Timestamp
 	// measured is when cpu was read: a read that failed leaves it behind seen.
 	measured pcommon.Timestamp
-	cpu      float64
-	fading   fading
-	scrape   uint64
+	// cpu is the last cumulative reading, plus the deltas since.
+	cpu    float64
+	fading fading
+	scrape uint64
 }
 
 // Mark is a counter's last value, if there was one.
@@ -183,8 +184,13 @@ func (p *Process) update(r *Reading, window float64) {
 
 func (p *Process) updateLoad(r *Reading, window float64) {
 	used := r.CPU
-	if !r.CPUIsDelta {
+	if r.CPUIsDelta {
+		p.cpu += r.CPU
+	} else {
+		// Taken as it is: adding up what was used rounds, and the least bit above the reading would make the same
+		// reading a fall, hence another process.
 		used -= p.cpu
+		p.cpu = r.CPU
 	}
 	if p.measured == 0 {
 		p.fading = firstSight(r.CPU, seconds(p.started, r.Newest), window)
@@ -192,7 +198,6 @@ func (p *Process) updateLoad(r *Reading, window float64) {
 		p.fading.add(used, elapsed, window)
 	}
 	p.Load = p.fading.load()
-	p.cpu += used
 	p.measured = r.Newest
 }
 

@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -88,6 +89,61 @@ func TestACPUTimeThatCouldNotBeReadIsNotZero(t *testing.T) {
 	one.User = 6
 	assert.Same(t, before, tb.scrape(t, processtest.Payload(time.Hour+10*time.Second, one))[0])
 	assert.InDelta(t, 0.1, before.Load, 1e-9, "one second in the ten since it was last read")
+}
+
+func TestAnIdleProcessStaysTheSame(t *testing.T) {
+	tb := newTable(t, "")
+	var before *process.Process
+	// 0.03 + (0.29 - 0.03) is above 0.29.
+	for i, used := range []float64{0.03, 0.29, 0.29} {
+		one := processtest.Process{PID: 7, Name: "a", Started: time.Hour, User: used}
+		p := tb.scrape(t, processtest.Payload(2*time.Hour+time.Duration(i)*5*time.Second, one))[0]
+		if before != nil {
+			assert.Same(t, before, p, "scrape %d", i)
+		}
+		before = p
+	}
+}
+
+// TestIdlenessAfterWorkIsNoOtherProcess works by the ticks of 10 ms in which the kernel counts, and rests after each
+// step: however the steps round, only a tick less is a fall. A difference rounds only where the total more than
+// doubles, as that of a young process does.
+func TestIdlenessAfterWorkIsNoOtherProcess(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 500 {
+		tb := newTable(t, "")
+		user, system := random.Int64N(10), 1+random.Int64N(10)
+		at := 2 * time.Hour
+		scrape := func() *process.Process {
+			at += 5 * time.Second
+			return tb.scrape(t, processtest.Payload(at, processtest.Process{
+				PID: 7, Name: "a", Started: time.Hour, User: float64(user) / 100, System: float64(system) / 100,
+			}))[0]
+		}
+		first := scrape()
+		for range 10 {
+			user, system = user+random.Int64N(5*(user+system)), system+random.Int64N(2*system)
+			require.Same(t, first, scrape(), "works: %d and %d ticks", user, system)
+			require.Same(t, first, scrape(), "rests: %d and %d ticks", user, system)
+		}
+		system--
+		require.NotSame(t, first, scrape(), "falls: %d and %d ticks", user, system)
+	}
+}
+
+func TestDeltasAddUpToTheTotal(t *testing.T) {
+	tb := newTable(t, "")
+	scrape := func(at time.Duration, used float64, temporality pmetric.AggregationTemporality) *process.Process {
+		md := processtest.Payload(at, processtest.Process{PID: 7, Name: "a", User: used})
+		cpu := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+		cpu.Sum().SetAggregationTemporality(temporality)
+		return tb.scrape(t, md)[0]
+	}
+	before := scrape(time.Hour, 36, pmetric.AggregationTemporalityCumulative)
+	assert.Same(t, before, scrape(time.Hour+5*time.Second, 2.5, pmetric.AggregationTemporalityDelta), "a delta is no fall")
+	assert.InDelta(t, 0.5, before.Load, 1e-9)
+	assert.Same(t, before, scrape(time.Hour+10*time.Second, 41, pmetric.AggregationTemporalityCumulative))
+	assert.InDelta(t, 0.5, before.Load, 1e-9, "41 less 36 and the delta")
 }
 
 func TestLoadFades(t *testing.T) {
