@@ -66,7 +66,8 @@ class Scrape:
         wall_seconds: Wall clock at the same moment, s since the epoch.
         baseline: The baseline's sample; None where it was not scraped at all.
         candidate: The candidate's sample; None where it was not scraped at all.
-        unmatched: Patterns of `criticalProcesses` that match no living process on this host.
+        unmatched: Patterns of `criticalProcesses` that no living process on this host was seen to match; all of them
+            where the process table could not be read.
     """
 
     number: int

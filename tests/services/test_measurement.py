@@ -3,9 +3,12 @@ from datetime import timedelta
 
 import pytest
 
+from phoenix.domain.decision.pairing import open_window
+from phoenix.domain.decision.retention import judge_retention
 from phoenix.domain.errors import DependencyError
 from phoenix.domain.metrics import Metric
 from phoenix.services.measuring.measurement import Measurement
+from tests.domain.runs import design
 from tests.support.exports import EPOCH, row
 from tests.support.scripted_host import ScriptedCensus, ScriptedHost, collector
 
@@ -109,12 +112,22 @@ def test_a_failed_scrape_is_missing_and_no_miss():
 def test_a_failed_census_leaves_what_depends_on_it_missing():
     last = scrapes(ScriptedHost(answers()), [ROWS, ROWS, ROWS, None])[-1]
     assert last.wall_seconds > 0
-    assert last.unmatched == ()
     for sample in (last.baseline, last.candidate):
         assert Metric.SERIES in sample.values
         assert Metric.CRITICAL_RETENTION not in sample.values
         assert sample.export_age_seconds is None
         assert (sample.error, sample.critical) == ("", 0)
+
+
+def test_a_failed_census_matches_no_pattern():
+    last = scrapes(ScriptedHost(answers()), [ROWS, None], ("^nginx$", "^java$"))[-1]
+    assert last.unmatched == ("^nginx$", "^java$")
+
+
+def test_a_pattern_that_never_matched_is_named_although_a_census_failed():
+    taken = scrapes(ScriptedHost(answers()), [ROWS, None, ROWS, None, ROWS], ("^nginx$", "^java$"))
+    plan = design(hosts=("web-1",), warmup=2)
+    assert judge_retention(taken, open_window(taken, plan), plan).unmatched == (("^java$", "web-1"),)
 
 
 def test_patterns_without_a_living_process_are_named():

@@ -141,7 +141,9 @@ def _is_same(process: Process, before: Process | None) -> bool:
     return before is not None and before.started == process.started and before.name == process.name
 
 
-def unmatched(census: Census, patterns: Sequence[re.Pattern[str]]) -> tuple[str, ...]:
-    """The patterns that match no living process."""
+def unmatched(census: Census | None, patterns: Sequence[re.Pattern[str]]) -> tuple[str, ...]:
+    """The patterns that no living process was seen to match: all of them where the table could not be read."""
+    if census is None:
+        return tuple(p.pattern for p in patterns)
     names = {process.name for process in census.processes.values() if not process.is_zombie}
     return tuple(p.pattern for p in patterns if not any(p.search(name) for name in names))

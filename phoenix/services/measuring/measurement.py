@@ -78,7 +78,7 @@ class Measurement:
             wall_seconds=wall_seconds,
             baseline=samples[0],
             candidate=samples[1],
-            unmatched=unmatched(census, self._critical) if census else (),
+            unmatched=unmatched(census, self._critical),
         )
 
     def _take(self) -> Census | None:
