@@ -3,10 +3,11 @@
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 
 class Archive:
-    """Files by experiment, private to the user.
+    """Files by experiment, private to the user from the moment they exist.
 
     Args:
         folder: Holds one folder for each experiment; made on the first write.
@@ -20,13 +21,30 @@ class Archive:
 
     def write(self, experiment: str, name: str, text: str) -> Path:
         """Write a file in one step, so that no reader sees half of it."""
-        path = self.folder(experiment) / name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._place(experiment, name)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(text, encoding="utf-8")
-        partial.chmod(0o600)
+        with open(partial, "w", encoding="utf-8", opener=_open_private) as file:
+            file.write(text)
         partial.replace(path)
         return path
 
+    def append(self, experiment: str, name: str) -> BinaryIO:
+        """Open a file to write at its end, as a log; the caller closes it."""
+        return open(self._place(experiment, name), "ab", opener=_open_private)
+
     def delete(self, experiment: str) -> None:
+        """Remove all files of an experiment, also what a writer that was killed left half-written."""
         shutil.rmtree(self.folder(experiment), ignore_errors=True)
+
+    def _place(self, experiment: str, name: str) -> Path:
+        path = self.folder(experiment) / name
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        # One by one: `parents=True` gives the levels between what the umask leaves.
+        ours = [level for level in path.parents if level.is_relative_to(self._folder)]
+        for level in reversed(ours):
+            level.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)

@@ -31,9 +31,8 @@ class ChildFlowRunner:
         self._archive = archive
 
     def start(self, flow: str, experiment: str) -> FlowProcess:
-        log = self._archive.folder(experiment) / "logs" / f"{flow}.log"
-        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with log.open("ab") as output:
+        log = self._archive.folder(experiment) / f"logs/{flow}.log"
+        with self._archive.append(experiment, f"logs/{flow}.log") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"flows.{flow}", experiment],
                 stdin=subprocess.PIPE,
