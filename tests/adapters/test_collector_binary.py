@@ -16,6 +16,8 @@ from phoenix.adapters.collector import sources as collector_sources
 from phoenix.adapters.collector.installer import CollectorInstaller
 from phoenix.adapters.collector.watched import run_watched
 from phoenix.domain.errors import DependencyError, SpecError, StateError
+from tests.support.leftovers import processes_using
+from tests.support.waiting import eventually
 
 FAKE_GO = """#!/bin/sh
 echo "$*" >>"$FAKE_GO_LOG"
@@ -193,7 +195,8 @@ def test_two_at_once_build_once(machine: Machine):
     assert sum("another process builds the collector" in line for lines in said for line in lines) == 1
 
 
-def test_an_interrupted_build_leaves_nothing_running_and_nothing_behind(machine: Machine):
+def compiling(machine: Machine) -> "subprocess.Popen[str]":
+    """A process in the middle of a build, whose compiler would run for a minute."""
     code = f"""
 import os
 from pathlib import Path
@@ -214,10 +217,23 @@ CollectorInstaller(Path({str(machine.cache)!r}), os.environ, Path({str(machine.s
     deadline = time.monotonic() + 20
     while machine.builds() == 0 and time.monotonic() < deadline:
         time.sleep(0.02)
+    return child
+
+
+def test_an_interrupted_build_leaves_nothing_running_and_nothing_behind(machine: Machine):
+    child = compiling(machine)
     child.send_signal(signal.SIGINT)
     assert child.wait(timeout=20) != 0
+    eventually(lambda: not processes_using(machine.cache.parent), what="the compilers to be gone")
     assert machine.leftovers() == []
     assert machine.installer().find() is None
+
+
+def test_the_compilers_die_with_a_killed_build(machine: Machine):
+    child = compiling(machine)
+    child.kill()
+    child.wait(timeout=20)
+    eventually(lambda: not processes_using(machine.cache.parent), what="the compilers to be gone")
 
 
 def test_what_a_killed_build_left_is_swept_by_the_next(machine: Machine):

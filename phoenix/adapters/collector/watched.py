@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from phoenix.domain.errors import DependencyError
@@ -28,7 +28,7 @@ def run_watched(
     progress: Callable[[str], None] | None = None,
     deadline_seconds: float = 1800.0,
 ) -> None:
-    """Run a program until it ends; on any way out nothing of it is left running.
+    """Run a program until it ends; on any way out, our own SIGKILL too, nothing of it is left running.
 
     Args:
         command: The argument vector.
@@ -60,12 +60,33 @@ def run_watched(
     reader = threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True)
     reader.start()
     try:
-        _wait(process, started + deadline_seconds, what, progress, lines)
+        with _killed_when_we_die(process):
+            _wait(process, started + deadline_seconds, what, progress, lines)
     finally:
         _kill_session(process)
         reader.join(timeout=5)
     if process.returncode != 0:
         raise _failure(what, f"exit code {process.returncode}", lines)
+
+
+@contextlib.contextmanager
+def _killed_when_we_die(process: subprocess.Popen[str]) -> Generator[None]:
+    """Let a shell that outlives us end the program's group: its standard input is a pipe that ends when we do.
+
+    A parent-death signal would reach the program, not the compilers that it started.
+    """
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", f"read -r _; kill -s KILL -- -{process.pid}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
 
 
 def _drain(stream: Iterable[str] | None, lines: deque[str]) -> None:
