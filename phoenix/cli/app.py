@@ -6,6 +6,7 @@ import typer
 
 from phoenix.cli import collector, experiment, pipeline, recover
 from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
+from phoenix.cli.interruption import interrupted_by_signals
 from phoenix.domain.errors import PhoenixError, SpecError
 
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
@@ -36,6 +37,7 @@ def version() -> None:
 
 def run() -> int:
     """Run a command; returns its exit code."""
+    interrupted_by_signals()
     try:
         result = app(standalone_mode=False)
     except PhoenixError as error:

@@ -1,6 +1,5 @@
 """Drives `phoenix experiment run` and `promote` from a terminal: start, show, stop on Ctrl-C, say how it ended."""
 
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -84,7 +83,6 @@ def await_end(phoenix: "Phoenix", experiment: str) -> None:
 
 
 def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowProcess", form: Format) -> None:
-    signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         follow(phoenix.store, record.id, poll=lambda: process.poll() is None)
         _await(process)
@@ -99,11 +97,6 @@ def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowPro
         write_document({**summarise(ended), "report": str(report)}, form)
     else:
         write(verdict_text(summarise(ended)) + f"\nreport: {report}")
-
-
-def _as_interrupt(_number: int, _frame: object) -> None:
-    """A SIGTERM ends the run as Ctrl-C does: cleanly, with the exit code that says so."""
-    raise KeyboardInterrupt
 
 
 def _interrupt(phoenix: "Phoenix", experiment: str, process: "FlowProcess") -> None:
