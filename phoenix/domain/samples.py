@@ -38,6 +38,9 @@ class ArmSample:
         values: Measured quantities in the units of `metrics.NATURES`; a key that is absent was not measured.
         critical: Critical processes that the kernel showed alive for two intervals, i.e. that had to be exported.
         missed: Those of them that the variant did not export at this scrape.
+        is_judged: The kernel's table was read, so that no miss means that none was missed.
+        coverage_slack: The CPU coverage lies within its value plus and minus this, for the output and the table are
+            not of the same moment; None where there is no coverage.
         cpu_seconds: The collector's own CPU counter since its start, s; None where its telemetry was not read.
         points_received: The receiver's counter of accepted points since the collector's start; None where not read.
         export_age_seconds: Age of the newest exported point when it was read, s; None where nothing was exported.
@@ -53,6 +56,8 @@ class ArmSample:
     export_age_seconds: float | None = None
     throttled_periods: int | None = None
     error: str = ""
+    is_judged: bool = True
+    coverage_slack: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Each kind of criterion, as the sentence that people read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -144,12 +146,43 @@ def test_a_level_without_data_stays_open(kind: Kind) -> None:
     assert "was not measured on every host" in found.reason
 
 
-@pytest.mark.parametrize(("limit", "passed"), [(0.95, True), (0.995, False)])
-def test_coverage_is_a_fact(limit: float, passed: bool) -> None:
-    found = judged(guardrail(Metric.CPU_COVERAGE, Kind.MINIMUM, limit), healthy)
+@pytest.mark.parametrize(("coverage", "passed"), [(0.97, True), (0.949, False)])
+def test_coverage_is_a_fact(coverage: float, passed: bool) -> None:
+    arm = candidate_values({Metric.CPU_COVERAGE: coverage})
+    found = judged(guardrail(Metric.CPU_COVERAGE, Kind.MINIMUM, 0.95), arm)
 
     assert found.passed is passed
-    assert found.reason == f"CPU coverage 99.0 % on web, at least {percent(limit)} wanted"
+    assert found.reason == f"CPU coverage {percent(coverage)} on web, at least 95.0 % wanted"
+
+
+@pytest.mark.parametrize(("coverage", "passed"), [(0.9, False), (0.92, None), (0.97, None), (0.99, True)])
+def test_coverage_is_judged_only_where_the_phase_of_the_collector_cannot_explain_it(
+    coverage: float, passed: bool | None
+) -> None:
+    arm = candidate_values({Metric.CPU_COVERAGE: coverage})
+
+    def slack(number: int, variant: Variant) -> ArmSample:
+        return replace(arm(number, variant), coverage_slack=0.0375)
+
+    found = judged(guardrail(Metric.CPU_COVERAGE, Kind.MINIMUM, 0.95), slack)
+    assert found.passed is passed
+    assert found.reason.endswith(": known to 3.8 % only, by when the output was collected") is (
+        passed is None
+    )
+
+
+def test_coverage_below_the_limit_in_both_variants_is_no_fault_of_the_candidate() -> None:
+    def arm(number: int, variant: Variant) -> ArmSample:
+        sample = healthy(number, variant)
+        coverage = 0.83 if variant is Variant.BASELINE else 0.82
+        return replace(sample, values={**sample.values, Metric.CPU_COVERAGE: coverage})
+
+    found = judged(guardrail(Metric.CPU_COVERAGE, Kind.MINIMUM, 0.95), arm)
+    assert found.passed is None
+    assert found.reason == (
+        "CPU coverage 82.0 % on web, at least 95.0 % wanted: the baseline has 83.0 % there as well, so the"
+        " measurement or the host is at fault"
+    )
 
 
 def test_coverage_of_the_worst_host_counts() -> None:

@@ -135,6 +135,14 @@ def test_shares_are_not_judged_from_a_handful_of_scrapes() -> None:
     assert faults(run(10, candidate_with(export_age_seconds=None, points_received=None))) == ()
 
 
+def test_coverage_above_the_highest_within_its_slack_is_no_fault() -> None:
+    def arm(number: int, variant: Variant) -> ArmSample:
+        sample = candidate_values({Metric.CPU_COVERAGE: 1.08})(number, variant)
+        return replace(sample, coverage_slack=0.04)
+
+    assert faults(run(30, arm)) == ()
+
+
 def test_coverage_is_not_judged_before_the_minimum() -> None:
     assert faults(run(30, candidate_values({Metric.CPU_COVERAGE: 3.0})), minimum_scrapes=31) == ()
 

@@ -74,6 +74,8 @@ def encode_arm(arm: ArmSample) -> dict[str, object]:
         document["throttled_periods"] = int(arm.throttled_periods)
     if arm.error:
         document["error"] = arm.error
+    if not arm.is_judged:
+        document["is_judged"] = False
     return document
 
 
@@ -114,6 +116,12 @@ def _integer(value: object) -> int:
     return value
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("expected true or false")
+    return value
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("expected text")
@@ -135,7 +143,7 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in cast("list[object]", value))
 
 
-_OPTIONAL_FLOATS = ("cpu_seconds", "points_received", "export_age_seconds")
+_OPTIONAL_FLOATS = ("cpu_seconds", "points_received", "export_age_seconds", "coverage_slack")
 
 _ARM_KEYS: dict[str, Callable[[object], Any]] = {
     "values": _values,
@@ -144,6 +152,7 @@ _ARM_KEYS: dict[str, Callable[[object], Any]] = {
     **dict.fromkeys(_OPTIONAL_FLOATS, _number),
     "throttled_periods": _integer,
     "error": _text,
+    "is_judged": _flag,
 }
 
 _SCRAPE_KEYS: dict[str, Callable[[object], Any]] = {

@@ -5,7 +5,7 @@
 | minimumReduction | lower bound >= limit, at alpha | upper bound < limit, at alpha/(m+1) | else |
 | maximumIncrease | upper bound <= limit, at alpha | lower bound > limit, at alpha/(m+1) | else |
 | maximum | every host's mean and worst minute <= limit | a host's mean > limit | only a minute above |
-| minimum (coverage) | every host >= limit | a host < limit | no data |
+| minimum (coverage) | every host >= limit, surely | a host < limit, surely, and the baseline there >= | else |
 | minimum (retention) | share >= limit, nothing unmatched, none lost | a process lost | else |
 
 Before the minimum of scrapes, and in an invalid run, every criterion is open, but for a lost process.
@@ -66,7 +66,8 @@ def judge(
         case Kind.MINIMUM if criterion.metric is Metric.CRITICAL_RETENTION:
             return _judge_retention(criterion, critical)
         case Kind.MINIMUM:
-            return _judge_floor(criterion, levels_of(window, criterion.metric, Variant.CANDIDATE))
+            baseline, candidate = (levels_of(window, criterion.metric, variant) for variant in Variant)
+            return _judge_floor(criterion, candidate, baseline or ())
     assert_never(criterion.kind)  # pragma: no cover - for the type checker
 
 
@@ -139,16 +140,35 @@ def _judge_ceiling(criterion: Criterion, levels: tuple[Level, ...] | None) -> Cr
     return CriterionResult(criterion, worst.mean, None, None, passed, shown)
 
 
-def _judge_floor(criterion: Criterion, levels: tuple[Level, ...] | None) -> CriterionResult:
+def _judge_floor(
+    criterion: Criterion, levels: tuple[Level, ...] | None, baseline: tuple[Level, ...]
+) -> CriterionResult:
+    """Hold every host's coverage against the floor; `baseline` is empty where it was not measured.
+
+    Where the baseline, which drops nothing, is below the floor too, the candidate is not what is at fault.
+    """
     metric, limit = criterion.metric, criterion.limit
     wanted = f"at least {quantity(metric, limit)} wanted"
     if levels is None:
         return _without_interval(
             criterion, None, f"{name_of(metric)} was not measured on every host; {wanted}"
         )
-    worst = min(levels, key=lambda level: level.mean)
+    doubtful = {level.host: level for level in baseline if level.mean < limit}
+    breached = [lv for lv in levels if lv.mean + lv.slack < limit and lv.host not in doubtful]
+    worst = min(breached or levels, key=lambda level: level.mean - level.slack)
     shown = f"{name_of(metric)} {quantity(metric, worst.mean)} on {worst.host}, {wanted}"
-    return CriterionResult(criterion, worst.mean, None, None, worst.mean >= limit, shown)
+    if breached:
+        return CriterionResult(criterion, worst.mean, None, None, passed=False, reason=shown)
+    if worst.mean - worst.slack >= limit:
+        return CriterionResult(criterion, worst.mean, None, None, passed=True, reason=shown)
+    if worst.mean + worst.slack >= limit:
+        shown = f"{shown}: known to {quantity(metric, worst.slack)} only, by when the output was collected"
+    else:
+        shown = (
+            f"{shown}: the baseline has {quantity(metric, doubtful[worst.host].mean)} there as well, so the"
+            " measurement or the host is at fault"
+        )
+    return CriterionResult(criterion, worst.mean, None, None, passed=None, reason=shown)
 
 
 def _judge_retention(criterion: Criterion, critical: Critical) -> CriterionResult:

@@ -29,11 +29,13 @@ class Level:
         host: Where.
         mean: Mean over the window; the last value of a cumulative metric.
         worst_minute: Largest mean of a rolling minute; equal to `mean` where the window is shorter, or cumulative.
+        slack: The CPU coverage is known to plus and minus this; 0 for all else.
     """
 
     host: str
     mean: float
     worst_minute: float
+    slack: float = 0.0
 
 
 def levels_of(window: Window, metric: Metric, variant: Variant) -> tuple[Level, ...] | None:
@@ -57,7 +59,9 @@ def _level(host: str, metric: Metric, readings: Sequence[Reading]) -> Level | No
     if not len(values):
         return None
     if metric in CUMULATIVE:
-        return Level(host, float(values[-1]), float(values[-1]))
+        last = next(r.sample for r in reversed(readings) if r.at_seconds == at[-1])
+        slack = last.coverage_slack if metric is Metric.CPU_COVERAGE else None
+        return Level(host, float(values[-1]), float(values[-1]), slack or 0.0)
     return Level(host, float(values.mean()), worst_minute_of_values(at, values))
 
 

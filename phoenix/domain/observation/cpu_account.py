@@ -6,6 +6,7 @@ from typing import NamedTuple
 from phoenix.domain.observation.export_reading import ROUND_INTERVALS, ExportReading
 from phoenix.domain.observation.exports import SeriesKey
 from phoenix.domain.observation.kernel_history import KernelHistory
+from phoenix.domain.observation.process_ends import ProcessEnds
 
 _SPARE = 2
 """Series that may be remembered for each one that is shown, before those of ended processes are forgotten."""
@@ -39,8 +40,12 @@ class CpuAccount:
       later: what it used until then is in the folded series, and would count twice;
     - else from its first value, because nobody saw how it came to that.
 
+    A process's series counts from when its process is in the kernel's growth: what was seen at one take only is in
+    neither. A process that ended counts as far as the kernel saw it (see `process_ends`).
+
     Attributes:
         total: Growth since the account was opened, s.
+        is_fed: The output ever had a CPU series.
     """
 
     def __init__(self) -> None:
@@ -49,6 +54,14 @@ class CpuAccount:
         self._last: dict[str, _Seen] = {}
         self._newest_seconds: float | None = None
         self._known: set[tuple[int, int, str]] = set()
+        self._held: dict[tuple[int, int], float] = {}
+        self._ends = ProcessEnds()
+        self._folds = False
+
+    @property
+    def loose_seconds(self) -> float:
+        """By how much the account may be wrong for what a folded series has of short lives and ends, s."""
+        return self._ends.loose_seconds if self._folds else 0.0
 
     def observe(self, reading: ExportReading, kernel: KernelHistory, since: int) -> None:
         """Add a scrape's growth.
@@ -59,20 +72,43 @@ class CpuAccount:
             since: Number of the take with which the account begins; a process that was not there yet was born later.
         """
         folds = any(key.is_folded for key, _, _ in reading.cpu)
+        self._folds = self._folds or folds
         longest_ms = self._longest_step_ms(reading)
         for key, value, at in reading.cpu:
+            if key.pid is not None and kernel.process(key.pid) is None:
+                # Born after the table was read, or gone before: what it is shows at the next take, or never.
+                continue
             known = self._last.get(key.text)
             if known is None:
-                self.total += value - self._start(key, value, kernel, since, folds=folds)
+                self._add(key, value - self._start(key, value, kernel, since, folds=folds), kernel)
             elif value < known.value:
-                self.total += value
+                self._add(key, value, kernel)
             elif not known.was_away(at, longest_ms):
-                self.total += value - known.value
+                self._add(key, value - known.value, kernel)
             self._last[key.text] = _Seen(value, key.pid, at)
+        self._release(kernel)
+        self.total += self._ends.observe(reading, kernel)
         self._newest_seconds = reading.newest_seconds
         self.is_fed = self.is_fed or bool(reading.cpu)
         if len(self._last) > _SPARE * len(reading.cpu):
             self._forget(reading, kernel)
+
+    def _add(self, key: SeriesKey, growth: float, kernel: KernelHistory) -> None:
+        process = None if key.pid is None else kernel.process(key.pid)
+        if process is None or kernel.is_counted(process.pid):
+            self.total += growth
+        else:
+            identity = (process.pid, process.started)
+            self._held[identity] = self._held.get(identity, 0.0) + growth
+
+    def _release(self, kernel: KernelHistory) -> None:
+        """Count what was held back of processes that the kernel now counts; forget it of those that are gone."""
+        for identity in tuple(self._held):
+            process = kernel.process(identity[0])
+            if process is None or process.started != identity[1]:
+                del self._held[identity]
+            elif kernel.is_counted(process.pid):
+                self.total += self._held.pop(identity)
 
     def _longest_step_ms(self, reading: ExportReading) -> float:
         """By how much a series that was never away has moved since the last reading, at most; ms."""

@@ -21,6 +21,9 @@ LEAST_GROWTH_SECONDS = 0.5
 """CPU time the kernel must have seen used before a share of it is said: 50 ticks of 10 ms, so that the tick by which
 two readings of a counter may differ is 2 %."""
 
+MOST_APART = 0.9
+"""Relative error of the growth from which on any coverage could be any other; keeps the slack finite."""
+
 LEAST_CPU_SECONDS = 1.0
 """CPU time from which a process's counter is compared: a tick is 1 % of it."""
 
@@ -33,13 +36,17 @@ class _Window:
         take: Number of the kernel's take.
         at_seconds: Its monotonic time, s.
         accounted: CPU time the output had accounted for, s.
+        loose: CPU time that the account may have been wrong for, s.
         growth: CPU time the kernel had seen used, s.
+        bounds: Between which values that lies, s.
     """
 
     take: int
     at_seconds: float
     accounted: float
+    loose: float
     growth: float
+    bounds: tuple[float, float]
 
 
 class ArmObserver:
@@ -95,6 +102,8 @@ class ArmObserver:
             points_received=telemetry.points_received,
             export_age_seconds=_age(reading, kernel),
             throttled_periods=census.throttled_periods.get(self._pid) if census else None,
+            is_judged=census is not None,
+            coverage_slack=self._slack(values.get(Metric.CPU_COVERAGE), reading, kernel),
         )
 
     def _follow(self, reading: ExportReading, kernel: KernelHistory, *, measured: bool) -> None:
@@ -107,8 +116,15 @@ class ArmObserver:
         if census is None or not measured or kernel.number < 2:
             return
         if self._window is None:
-            growth = kernel.growth_at(_collected(reading, census))
-            self._window = _Window(kernel.number, census.at_seconds, self._account.total, growth)
+            collected = _collected(reading, census)
+            self._window = _Window(
+                take=kernel.number,
+                at_seconds=census.at_seconds,
+                accounted=self._account.total,
+                loose=self._account.loose_seconds,
+                growth=kernel.growth_at(collected),
+                bounds=kernel.growth_bounds(collected),
+            )
         self._had_memory = self._had_memory or reading.memory_bytes is not None
         resident = sum(process.rss_bytes for process in census.processes.values())
         if self._had_memory and resident > 0:
@@ -138,6 +154,18 @@ class ArmObserver:
             # Memory goes up and down, so its coverage is that of the levels, averaged over the window.
             values[Metric.MEMORY_COVERAGE] = self._memory_share / self._memory_scrapes
         return values
+
+    def _slack(self, coverage: float | None, reading: ExportReading, kernel: KernelHistory) -> float | None:
+        """By how much the coverage may be wrong for the phase of the collector: the growth at its time is bounded only."""
+        census, window = kernel.current, self._window
+        if coverage is None or census is None or window is None:
+            return None
+        collected = _collected(reading, census)
+        (first, last), (least, most) = window.bounds, kernel.growth_bounds(collected)
+        growth = kernel.growth_at(collected) - window.growth
+        apart = max(most - first - growth, growth - (least - last)) / growth
+        known = 1 - min(max(apart, 0.0), MOST_APART)
+        return (coverage * (1 - known) + (self._account.loose_seconds - window.loose) / growth) / known
 
     def _presence_values(self, kernel: KernelHistory) -> dict[Metric, float]:
         values: dict[Metric, float] = {}

@@ -27,6 +27,8 @@ ARMS = st.builds(
     export_age_seconds=st.none() | NUMBERS,
     throttled_periods=st.none() | COUNTS,
     error=TEXTS,
+    is_judged=st.booleans(),
+    coverage_slack=st.none() | NUMBERS,
 )
 SCRAPES = st.builds(
     Scrape,
@@ -61,6 +63,11 @@ def test_zero_is_not_missing():
     assert back.baseline == arm
 
 
+def test_a_sample_of_an_older_version_is_judged_and_has_no_slack():
+    old = decode_scrape({**GOOD, "candidate": {"values": {"cpu_coverage": 0.9}}}).candidate
+    assert (old.is_judged, old.coverage_slack) == (True, None)
+
+
 GOOD: dict[str, object] = {"number": 1, "host": "local", "at_seconds": 0.0, "wall_seconds": 0.0}
 REFUSED = [
     ({"colour": "red"}, "unknown field 'colour'"),
@@ -71,6 +78,7 @@ REFUSED = [
     ({"baseline": {"critical": 1.5}}, "'critical'"),
     ({"baseline": {"missed": [["nginx"]]}}, "'missed'"),
     ({"baseline": {"error": 3}}, "'error'"),
+    ({"baseline": {"is_judged": 0}}, "'is_judged'"),
     ({"baseline": 3}, "'baseline'"),
     ({"at_seconds": True}, "'at_seconds'"),
     ({"unmatched": 3}, "'unmatched'"),
