@@ -48,12 +48,31 @@ def test_misses_in_the_warm_up_do_not_count() -> None:
     assert retention(run(30, missing_candidate(-1, 0, 1))).lost == ()
 
 
-def test_different_processes_are_counted_apart() -> None:
-    other = ProcessIdentity("nginx", 42)
+def test_processes_of_different_names_are_counted_apart() -> None:
+    other = ProcessIdentity("postgres", 42)
     arm = candidate_with(missed=lambda number: {8: (NGINX,), 9: (other,)}.get(number, ()))
 
     assert retention(run(30, arm)).lost == ()
     assert [m.pid for m in retention(run(30, arm)).missed] == [41, 42]
+
+
+def test_a_process_that_restarts_and_is_never_exported_is_lost() -> None:
+    """Each of its lives is missed once: three times in twenty scrapes under three pids."""
+    arm = candidate_with(missed=lambda n: (ProcessIdentity("nginx", 100 + n),) if n in (8, 14, 20) else ())
+
+    assert {m.pid for m in retention(run(30, arm)).lost} == {108, 114, 120}
+
+
+def test_a_process_that_restarts_and_is_missed_now_and_then_is_not_lost() -> None:
+    arm = candidate_with(missed=lambda n: (ProcessIdentity("nginx", 100 + n),) if n in (8, 20) else ())
+
+    assert retention(run(30, arm)).lost == ()
+
+
+def test_workers_of_one_name_missed_at_one_scrape_are_one_miss() -> None:
+    workers = tuple(ProcessIdentity("nginx", pid) for pid in (41, 42, 43))
+
+    assert retention(run(30, candidate_with(missed=lambda n: workers if n == 8 else ()))).lost == ()
 
 
 def test_a_scrape_that_failed_is_missing_and_no_miss() -> None:
@@ -66,6 +85,14 @@ def test_a_scrape_that_failed_is_missing_and_no_miss() -> None:
 def test_misses_around_a_failed_scrape_are_consecutive() -> None:
     scrapes = run(30, missing_candidate(5, 7))
     scrapes[WARMUP + 5] = replace(scrapes[WARMUP + 5], candidate=None)
+
+    assert retention(scrapes).lost
+
+
+def test_misses_around_a_scrape_without_the_kernels_table_are_consecutive() -> None:
+    scrapes = run(30, missing_candidate(5, 7))
+    blind = scrapes[WARMUP + 5]
+    scrapes[WARMUP + 5] = replace(blind, candidate=replace(blind.candidate, critical=0, is_judged=False))
 
     assert retention(scrapes).lost
 

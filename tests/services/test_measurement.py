@@ -116,7 +116,7 @@ def test_a_failed_census_leaves_what_depends_on_it_missing():
         assert Metric.SERIES in sample.values
         assert Metric.CRITICAL_RETENTION not in sample.values
         assert sample.export_age_seconds is None
-        assert (sample.error, sample.critical) == ("", 0)
+        assert (sample.error, sample.critical, sample.is_judged) == ("", 0, False)
 
 
 def test_a_failed_census_matches_no_pattern():

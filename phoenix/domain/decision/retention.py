@@ -1,7 +1,9 @@
 """Critical retention: exact, process by process, never averaged into a percentage that hides one lost process.
 
 A critical process that the kernel shows alive and the candidate does not export in two consecutive measured scrapes,
-or in three of twenty, is lost. Scrapes that failed are missing, not misses: two misses around one are consecutive.
+or in three of twenty, is lost. So is one that restarts: the misses of all processes of a name on a host count together,
+for each of them had lived long enough to be exported. Scrapes that failed, or were taken without the kernel's table, are
+missing, not misses: two misses around one are consecutive.
 """
 
 import math
@@ -29,7 +31,8 @@ class Missed:
         pid: Process id on that host.
         scrapes: Measured scrapes in which it was missing though alive.
         variant: Who missed it; the baseline's misses are reported and decide nothing.
-        is_lost: Missing in two consecutive scrapes or in three of twenty: a breach, if by the candidate.
+        is_lost: It, or it and others of its name, missing in two consecutive scrapes or in three of twenty: a breach,
+            if by the candidate.
     """
 
     host: str
@@ -92,17 +95,20 @@ def judge_retention(scrapes: Iterable[Scrape], window: Window, design: Design) -
 
 def _missed_of(host: str, variant: Variant, readings: Sequence[Reading]) -> list[Missed]:
     places: dict[ProcessIdentity, list[int]] = {}
-    for place, reading in enumerate(readings):
+    named: dict[str, set[int]] = {}
+    for place, reading in enumerate(r for r in readings if r.sample.is_judged):
         for process in set(reading.sample.missed):
             places.setdefault(process, []).append(place)
+            named.setdefault(process.name, set()).add(place)
+    lost = {name for name, found in named.items() if is_lost(sorted(found))}
     return [
-        Missed(host, process.name, process.pid, len(found), variant, is_lost(found))
+        Missed(host, process.name, process.pid, len(found), variant, is_lost=process.name in lost)
         for process, found in sorted(places.items())
     ]
 
 
 def is_lost(places: Sequence[int]) -> bool:
-    """Whether misses at these places, counted in scrapes that were read, are a loss.
+    """Whether misses at these places, counted in scrapes that were judged, are a loss.
 
     Args:
         places: Increasing.
