@@ -86,11 +86,21 @@ class Phoenix:
 
     @cached_property
     def experiments(self) -> Experiments:
+        from phoenix.adapters.drivers import is_alive, process
         from phoenix.adapters.prefect.flow_runs import ChildFlowRunner
         from phoenix.services.experiments import Experiments
 
         flows = ChildFlowRunner(self.settings.home, self.archive)
-        return Experiments(self.store, self.hosts, self.archive, flows, lambda: self.validator, _this_process)
+        return Experiments(
+            self.store,
+            self.hosts,
+            self.archive,
+            flows,
+            lambda: self.validator,
+            this_process=_this_process,
+            starter=lambda: process(os.getppid()),
+            is_alive=is_alive,
+        )
 
     @cached_property
     def recovery(self) -> Recovery:

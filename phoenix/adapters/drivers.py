@@ -30,18 +30,28 @@ def is_alive(record: ExperimentRecord) -> bool:
     driver = record.driver
     if driver is None:
         return False
-    if _host_of(driver.machine) == _host_of(_machine()):
+    here = _place_of(_machine())
+    if here == _place_of(driver.machine) and all(here):
         return process(driver.pid) == driver
     return record.heartbeat_at is not None and datetime.now(UTC) - record.heartbeat_at < SILENCE
 
 
 def _machine() -> str:
-    """This machine in this boot: after a reboot, nothing that was recorded before it lives."""
-    return f"{_read('/etc/machine-id')}/{_read('/proc/sys/kernel/random/boot_id')}"
+    """This machine, PID namespace and boot: after a reboot, nothing that was recorded before it lives."""
+    boot = _read("/proc/sys/kernel/random/boot_id")
+    return f"{_read('/etc/machine-id')}/{_pid_namespace()}/{boot}"
 
 
-def _host_of(machine: str) -> str:
-    return machine.partition("/")[0]
+def _place_of(machine: str) -> tuple[str, ...]:
+    """Where pids mean what they mean here: the machine and the PID namespace, the boot apart."""
+    return tuple(machine.split("/")[:2])
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _read(path: str) -> str:

@@ -250,6 +250,14 @@ class ExperimentStore(Protocol):
         """Name the driver (and beat once), or None when it is done."""
         ...
 
+    def claim(self, experiment: str, driver: Driver, *, instead_of: Driver | None) -> None:
+        """Become its driver in one step, if its driver still is `instead_of`.
+
+        Raises:
+            StateError: Code `driven`, if somebody else was faster.
+        """
+        ...
+
     def beat(self, experiment: str) -> ExperimentRecord:
         """Say that the driver lives; returns the record, with a stop request if there is one."""
         ...

@@ -98,14 +98,14 @@ def compare(name: Reference, output: FormatOption = Format.TABLE) -> None:
 
 
 @app.command()
-def stop(name: Reference, reason: Reason = "asked for on the command line") -> None:
+def stop(name: Reference, reason: Reason = "asked for on the command line") -> int:
     """Ask a running experiment to end; it cleans up and says so."""
     from phoenix.cli.experiment_run import await_end
     from phoenix.cli.recover import opened
 
     phoenix = opened()
     record = phoenix.experiments.stop(name, reason)
-    await_end(phoenix, record.id)
+    return await_end(phoenix, record.id)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Drives `phoenix experiment run` and `promote` from a terminal: start, show, stop on Ctrl-C, say how it ended."""
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +13,7 @@ from phoenix.cli.live import follow
 from phoenix.cli.output import Format, write, write_document
 from phoenix.cli.recover import opened_by
 from phoenix.domain.durations import format_duration
+from phoenix.domain.errors import StateError
 from phoenix.domain.findings import Finding
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import ExperimentRecord
@@ -70,16 +72,21 @@ def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str) -> int:
     return exit_code_of_promotion(ended, phoenix.experiments.failed_for(ended))
 
 
-def await_end(phoenix: "Phoenix", experiment: str) -> None:
-    """Wait until a stopped experiment has cleaned up."""
+def await_end(phoenix: "Phoenix", experiment: str) -> ExitCode:
+    """Wait until an experiment that was asked to stop is over, and say how it ended."""
     deadline = time.monotonic() + ENDING_PATIENCE_SECONDS
     while time.monotonic() < deadline:
         phoenix.recovery.recover(wait_for_stopping=False)
-        if phoenix.experiments.get(experiment).phase.is_over:
+        record = phoenix.experiments.get(experiment)
+        if record.phase is Phase.STOPPED:
             _say("stopped; the host is as it was")
-            return
+            return ExitCode.DONE
+        if record.phase.is_over:
+            _say(f"it was over before the stop reached it: {record.phase.value}, {record.outcome.meaning}")
+            return ExitCode.NOT_POSSIBLE
         time.sleep(0.2)
     _say(f"still cleaning up after {ENDING_PATIENCE_SECONDS} s: phoenix experiment status {experiment}")
+    return ExitCode.OUTSIDE_FAILED
 
 
 def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowProcess", form: Format) -> None:
@@ -102,7 +109,7 @@ def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowPro
 def _interrupt(phoenix: "Phoenix", experiment: str, process: "FlowProcess") -> None:
     """Ask for the end and wait for it; a second Ctrl-C does not cut the clean-up short."""
     _say("stopping; cleaning up the host (this takes some seconds)")
-    if not phoenix.experiments.get(experiment).phase.is_over:
+    with suppress(StateError):  # it may end by itself at this very moment
         phoenix.experiments.stop(experiment, "interrupted on the command line")
     process.interrupt()
     while process.poll() is None:

@@ -15,6 +15,7 @@ from phoenix.adapters.ports import (
     Host,
     HostDirectory,
 )
+from phoenix.adapters.store.rules import driven
 from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.experiment import read_document
@@ -41,6 +42,8 @@ class Experiments:
         flows: FlowRunner,
         validator: Callable[[], ConfigValidator],
         this_process: Callable[[], Driver],
+        starter: Callable[[], Driver | None],
+        is_alive: Callable[[ExperimentRecord], bool],
     ) -> None:
         self._store = store
         self._hosts = hosts
@@ -48,6 +51,8 @@ class Experiments:
         self._flows = flows
         self._validator = validator
         self._this_process = this_process
+        self._starter = starter
+        self._is_alive = is_alive
 
     def refuse_invalid(self, draft: Draft) -> None:
         """Have the collector check both configurations, before anything is recorded.
@@ -66,6 +71,8 @@ class Experiments:
             phase=Phase.PENDING,
             outcome=Outcome.NONE,
             created_at=datetime.now(UTC),
+            # Until the flow names itself, its starter answers for it: a record whose starter died is recovered.
+            driver=self._this_process(),
             findings=tuple(as_document(finding) for finding in draft.findings),
         )
         self._store.create(record)
@@ -79,8 +86,6 @@ class Experiments:
         """
         if record.phase is not Phase.PENDING:
             raise StateError(f"{record.name} was started before and is {record.phase.value}.")
-        # Until the flow names itself, its starter answers for it: a record whose starter died is recovered.
-        self._store.drive(record.id, self._this_process())
         return self._flows.start("experiment", record.id)
 
     def promote(self, reference: str, reason: str) -> tuple[ExperimentRecord, FlowProcess]:
@@ -105,6 +110,7 @@ class Experiments:
                 f"{record.name} cannot be promoted: it is {record.outcome.value} already.",
                 code="not_promotable",
             )
+        self._claim(record)
         self._store.append(record.id, EventKind.NOTE, "promote_requested", {"reason": reason})
         return record, self._flows.start("promotion", record.id)
 
@@ -158,9 +164,25 @@ class Experiments:
 
     def open_run(self, experiment: str) -> Run:
         """Become the driver of an experiment."""
-        record = self._store.get(experiment)
-        self._store.drive(record.id, self._this_process())
-        return self.run_of(record)
+        return self.take_over(self._store.get(experiment))
+
+    def take_over(self, record: ExperimentRecord) -> Run:
+        """Become the driver of a recorded experiment, from a starter of this process or from a driver that is gone.
+
+        Raises:
+            StateError: Code `driven`, if somebody else drives it, or was faster.
+        """
+        run = self.run_of(record)
+        run.driver = self._claim(record)
+        return run
+
+    def _claim(self, record: ExperimentRecord) -> Driver:
+        me = self._this_process()
+        holder = record.driver
+        if holder not in (None, me, self._starter()) and self._is_alive(record):
+            raise driven(record.id)
+        self._store.claim(record.id, me, instead_of=holder)
+        return me
 
     def run_of(self, record: ExperimentRecord) -> Run:
         """The run of a recorded experiment, without becoming its driver."""

@@ -13,12 +13,12 @@ from datetime import timedelta
 
 from phoenix.adapters.ports import ExperimentStore
 from phoenix.domain.decision.comparison import Verdict
-from phoenix.domain.errors import PhoenixError, StateError
+from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind, ExperimentRecord
 from phoenix.services.experiments import Experiments
 from phoenix.services.run import cleaning, promoting
-from phoenix.services.run.context import LEASE_LIFETIME, Run
+from phoenix.services.run.context import Run
 from phoenix.services.run.ending import outcome_without_promotion
 
 STOPPING_PATIENCE = timedelta(seconds=45)
@@ -68,17 +68,17 @@ class Recovery:
         return tuple(self._repair(record, wait_for_stopping) for record in self._store.unfinished())
 
     def _repair(self, record: ExperimentRecord, wait: bool) -> Repair:
-        if record.phase is Phase.PENDING and record.driver is None and not record.stop_requested:
-            return Repair(record.id, record.name, record.phase, None, "recorded, not started yet")
         if self._has_driver(record, wait):
             return Repair(record.id, record.name, record.phase, None, "is being driven; left alone")
         current = self._store.get(record.id)
         if current.phase.is_over:
             return Repair(record.id, record.name, record.phase, current.phase, "ended by itself")
         try:
-            ended = self._end(current, "its driver was lost")
-        except PhoenixError as fault:
-            words = f"could not be repaired: {fault.message}"
+            ended = self._end(current, "its driver was lost", Phase.STOPPED)
+        except Exception as fault:  # noqa: BLE001 - one record that cannot be read must not stand in the way of the others
+            if isinstance(fault, PhoenixError) and fault.code == "driven":
+                return Repair(record.id, record.name, record.phase, None, "is being driven; left alone")
+            words = f"could not be repaired: {type(fault).__name__}: {fault}"
             return Repair(record.id, record.name, record.phase, None, words, failed=True)
         return Repair(record.id, record.name, record.phase, ended, "cleaned up; its driver was gone")
 
@@ -94,7 +94,7 @@ class Recovery:
         """
         record = self._store.get(experiment)
         if not record.phase.is_over:
-            self._end(record, why)
+            self._end(record, why, Phase.STOPPED if record.stop_requested else Phase.FAILED)
 
     def _has_driver(self, record: ExperimentRecord, wait: bool) -> bool:
         deadline = time.monotonic() + STOPPING_PATIENCE.total_seconds()
@@ -107,31 +107,46 @@ class Recovery:
                 return False
         return False
 
-    def _end(self, record: ExperimentRecord, why: str) -> Phase:
-        run = self._experiments.run_of(record)
+    def _end(self, record: ExperimentRecord, why: str, unjudged: Phase) -> Phase:
+        """End it as its only driver; `unjudged` is the ending without a verdict."""
+        run = self._experiments.take_over(record)
+        try:
+            return self._end_driven(record, run, why, unjudged)
+        except BaseException:
+            self._store.drive(record.id, None)
+            raise
+
+    def _end_driven(self, record: ExperimentRecord, run: Run, why: str, unjudged: Phase) -> Phase:
         for host in run.hosts:
             # Somebody else's experiment may run there by now. Ours can be cleaned up beside it, for that touches only
             # what is ours; a change of production is refused by the host without the lease.
             with suppress(StateError):
-                run.leases[host.name] = host.acquire(run.id, LEASE_LIFETIME)
-        outcome = self._settle_promotion(run)
+                run.leases[host.name] = host.acquire(run.id, run.lease_lifetime)
+        settled = self._settle_promotion(run, record)
         cleaning.clean_up(run)
-        phase, outcome, words = self._ending(record, run, outcome, why)
+        phase, outcome, words = self._ending(record, run, settled, why)
+        if phase is Phase.STOPPED and unjudged is Phase.FAILED:
+            phase, outcome = Phase.FAILED, Outcome.NONE
+            self._store.append(
+                run.id, EventKind.FAILED, "run", {"error": words, "actor": DependencyError.actor}
+            )
         self._store.finish(record.id, phase, outcome, words)
         return phase
 
-    def _settle_promotion(self, run: Run) -> Outcome | None:
-        """PROMOTED where production was switched on every host and the pipeline lives; else take it back."""
+    def _settle_promotion(self, run: Run, record: ExperimentRecord) -> Outcome | None:
+        """PROMOTED where production was switched on every host, the pipeline lives, and nobody wanted it back."""
         events = self._store.events(run.id)
         begun = [e for e in events if e.kind is EventKind.INTENT and e.step.startswith("promote@")]
         if not begun:
             return None
         switched = all(_is_ours_and_lives(run, index) for index in range(len(run.hosts)))
-        if switched and not any(e.kind is EventKind.NOTE and e.step == "breach" for e in events):
+        since = [e for e in events if e.sequence > begun[-1].sequence and e.kind is EventKind.NOTE]
+        unwanted = record.stop_requested or any(e.step in ("breach", promoting.TAKE_BACK) for e in since)
+        if switched and not unwanted:
             promoting.end_previous(run)
             return Outcome.PROMOTED
         promoting.take_back(run)
-        return Outcome.REVERTED if switched else Outcome.NONE
+        return Outcome.REVERTED if switched and not record.stop_requested else Outcome.NONE
 
     def _ending(
         self, record: ExperimentRecord, run: Run, promotion: Outcome | None, why: str

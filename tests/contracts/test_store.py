@@ -160,6 +160,7 @@ USES: dict[str, Callable[[ExperimentStore], object]] = {
     "events": lambda store: store.events("exp-none"),
     "request_stop": lambda store: store.request_stop("exp-none", "x"),
     "drive": lambda store: store.drive("exp-none", None),
+    "claim": lambda store: store.claim("exp-none", Driver("boot", 1, 1), instead_of=None),
     "beat": lambda store: store.beat("exp-none"),
     "save_findings": lambda store: store.save_findings("exp-none", ()),
     "save_result": lambda store: store.save_result("exp-none", {}),
@@ -330,6 +331,16 @@ def test_a_driver_is_named_beats_and_leaves(store: ExperimentStore, experiment: 
     store.drive(experiment, None)
     assert store.get(experiment).driver is None
     assert store.get(experiment).heartbeat_at == START + timedelta(seconds=2)
+
+
+def test_of_two_claims_one_wins(store: ExperimentStore, experiment: str):
+    first, second = Driver("boot-1", 1, 10), Driver("boot-1", 2, 20)
+    store.claim(experiment, first, instead_of=None)
+    with pytest.raises(StateError) as refused:
+        store.claim(experiment, second, instead_of=None)
+    assert refused.value.code == "driven"
+    store.claim(experiment, second, instead_of=first)
+    assert store.get(experiment).driver == second
 
 
 def test_findings_result_and_outcome_are_replaced(store: ExperimentStore, experiment: str):

@@ -108,6 +108,11 @@ class FakeExperimentStore(ExperimentStore):
         beat = {} if driver is None else {"heartbeat_at": self._now()}
         self._change(experiment, driver=driver, **beat)
 
+    def claim(self, experiment: str, driver: Driver, *, instead_of: Driver | None) -> None:
+        with self._lock:
+            rules.check_claim(experiment, self.get(experiment).driver, instead_of)
+            self._change(experiment, driver=driver, heartbeat_at=self._now())
+
     def beat(self, experiment: str) -> ExperimentRecord:
         return self._change(experiment, heartbeat_at=self._now())
 

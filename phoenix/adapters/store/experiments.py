@@ -120,6 +120,14 @@ class SqlExperimentStore(ExperimentStore):
         beat = {} if driver is None else {"heartbeat_at": self._now()}
         self._update(experiment, **driver_row(driver), **beat)
 
+    def claim(self, experiment: str, driver: Driver, *, instead_of: Driver | None) -> None:
+        with writing(self._engine) as connection:
+            _locked(connection, experiment)
+            query = select(EXPERIMENTS).where(EXPERIMENTS.c.id == experiment)
+            present = record_of(connection.execute(query).mappings().one())
+            rules.check_claim(experiment, present.driver, instead_of)
+            _set(connection, experiment, **driver_row(driver), heartbeat_at=self._now())
+
     def beat(self, experiment: str) -> ExperimentRecord:
         with writing(self._engine) as connection:
             _set(connection, experiment, heartbeat_at=self._now())

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from phoenix.domain.errors import StateError
 from phoenix.domain.phases import Outcome, Phase
+from phoenix.domain.record import Driver
 
 PROMOTION = frozenset({Phase.PROMOTING, Phase.WATCHING, Phase.CLEANING_UP})
 """The phases of a later promotion: they may follow the ending of an experiment that was only reported."""
@@ -47,6 +48,25 @@ def unknown_experiment(reference: str, known: Iterable[str]) -> StateError:
         code="unknown_experiment",
         hint="phoenix experiment list",
         details={"experiment": reference, "near": near},
+    )
+
+
+def check_claim(experiment: str, driver: Driver | None, instead_of: Driver | None) -> None:
+    """Refuse a second driver.
+
+    Raises:
+        StateError: The driver is not the one that the claimant saw.
+    """
+    if driver != instead_of:
+        raise driven(experiment)
+
+
+def driven(experiment: str) -> StateError:
+    """The error for an experiment that has a driver already."""
+    return StateError(
+        f"{experiment} is being driven by another process.",
+        code="driven",
+        hint=f"phoenix experiment status {experiment} --watch",
     )
 
 

@@ -79,6 +79,7 @@ class Measurement:
             baseline=samples[0],
             candidate=samples[1],
             unmatched=unmatched(census, self._critical),
+            undue=self._kernel.undue,
         )
 
     def _take(self) -> Census | None:

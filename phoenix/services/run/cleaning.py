@@ -5,6 +5,7 @@ from collections.abc import Callable
 from phoenix.adapters.ports import Host
 from phoenix.domain.errors import DependencyError
 from phoenix.domain.phases import Phase
+from phoenix.domain.record import EventKind
 from phoenix.domain.samples import Variant
 from phoenix.services.run.context import Run
 
@@ -15,16 +16,12 @@ def clean_up(run: Run) -> None:
     Raises:
         DependencyError: If something is left; names it all. The first fault is chained.
     """
-    run.enter(Phase.CLEANING_UP)
     faults: list[Exception] = []
+    # The hosts are cleaned even if the ledger cannot be written: what runs there costs, a missing line does not.
+    _guarded(lambda: run.enter(Phase.CLEANING_UP), faults)
     _guarded(run.sessions.close, faults)
     for host in run.hosts:
-        with run.step(f"clean@{host.name}") as outcome:
-            _clean_host(run, host, faults)
-            left = host.leftovers(run.id)
-            outcome["left"] = list(left)
-            if left:
-                faults.append(DependencyError(f"{host.name} still has: {'; '.join(left)}"))
+        _clean_host(run, host, faults)
     if faults:
         raise DependencyError(
             "The clean-up is not complete: " + "; ".join(str(fault) for fault in faults),
@@ -33,11 +30,21 @@ def clean_up(run: Run) -> None:
         ) from faults[0]
 
 
+def _check_host(run: Run, host: Host) -> None:
+    left = host.leftovers(run.id)
+    kind = EventKind.FAILED if left else EventKind.DONE
+    run.store.append(run.id, kind, f"clean@{host.name}", {"left": list(left)})
+    if left:
+        raise DependencyError(f"{host.name} still has: {'; '.join(left)}")
+
+
 def _clean_host(run: Run, host: Host, faults: list[Exception]) -> None:
+    _guarded(lambda: run.store.append(run.id, EventKind.INTENT, f"clean@{host.name}", {}), faults)
     for variant in Variant:
         _guarded(lambda place=variant.value: _stop_and_keep_log(run, host, place), faults)
     _guarded(lambda: host.clear(run.id), faults)
     _guarded(lambda: host.release(run.id), faults)
+    _guarded(lambda: _check_host(run, host), faults)
 
 
 def _stop_and_keep_log(run: Run, host: Host, place: str) -> None:

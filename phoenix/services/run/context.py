@@ -11,7 +11,7 @@ from phoenix.domain.decision.comparison import Design
 from phoenix.domain.errors import StateError
 from phoenix.domain.experiment import ExperimentDocument
 from phoenix.domain.phases import Phase
-from phoenix.domain.record import EventKind, ExperimentRecord
+from phoenix.domain.record import Driver, EventKind, ExperimentRecord
 from phoenix.manifests.plan import Plan
 
 LEASE_LIFETIME = timedelta(minutes=2)
@@ -47,6 +47,7 @@ class Run:
         self.validator = validator
         self.outcome = record.outcome
         self.is_judged = record.phase is Phase.COMPLETED
+        self.driver: Driver | None = None
         self.leases: dict[str, Lease] = {}
         self.loads: list[LoadSession] = []
         self.sessions = ExitStack()
@@ -64,16 +65,25 @@ class Run:
         Raises:
             RunStopped: With who asked and why.
         """
+        self.keep_leases()
         if self.halted.is_set():
             self.store.request_stop(self.id, self._halt_reason)
-        reason = self.store.beat(self.id).stop_requested
-        if reason is not None:
-            raise RunStopped(f"The experiment was stopped: {reason}.")
+        record = self.store.beat(self.id)
+        if record.phase.is_over or (self.driver is not None and record.driver != self.driver):
+            raise RunStopped("Another process took the experiment over.")
+        if record.stop_requested is not None:
+            raise RunStopped(f"The experiment was stopped: {record.stop_requested}.")
 
     def keep_leases(self) -> None:
+        """Renew every lease; one that expired meanwhile comes back unless somebody else took the host."""
         for host in self.hosts:
             if lease := self.leases.get(host.name):
-                host.renew(lease, LEASE_LIFETIME)
+                host.renew(lease, self.lease_lifetime)
+
+    @property
+    def lease_lifetime(self) -> timedelta:
+        """Some looks may be late, but a look comes at each scrape."""
+        return max(LEASE_LIFETIME, 3 * self.spec.scrape_interval)
 
     def lease_of(self, host: Host) -> Lease:
         """The right to change production there.

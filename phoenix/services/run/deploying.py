@@ -5,7 +5,7 @@ from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Variant
 from phoenix.manifests.plan import lifetime
-from phoenix.services.run.context import LEASE_LIFETIME, Run
+from phoenix.services.run.context import Run
 
 
 def take_hosts(run: Run, purpose: Phase) -> None:
@@ -22,7 +22,7 @@ def take_hosts(run: Run, purpose: Phase) -> None:
     for host in sorted(run.hosts, key=lambda h: h.name):
         run.check_stop()
         with run.step(f"lease@{host.name}") as outcome:
-            lease = host.acquire(run.id, LEASE_LIFETIME)
+            lease = host.acquire(run.id, run.lease_lifetime)
             run.leases[host.name] = lease
             outcome["fence"] = lease.fence
 
@@ -38,7 +38,6 @@ def deploy(run: Run, variant: Variant) -> None:
     config = dump_yaml(arm.measurement_config())
     for host in run.hosts:
         run.check_stop()
-        run.keep_leases()
         with run.step(f"deploy:{variant}@{host.name}", {"version": arm.version}) as outcome:
             launch = CollectorLaunch(run.id, arm.pipeline, arm.version, config, lifetime(run.spec))
             running = host.start_collector(variant.value, launch, run.leases[host.name])

@@ -4,11 +4,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from phoenix.domain.decision.comparison import Verdict
-from phoenix.domain.errors import actor_of
+from phoenix.domain.errors import PhoenixError, actor_of
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind
 from phoenix.services.run import cleaning
 from phoenix.services.run.context import Run, RunStopped
+from phoenix.services.run.promoting import TAKE_BACK_INCOMPLETE
 
 
 @contextmanager
@@ -28,9 +29,11 @@ def ended(run: Run, clean_up: Callable[[Run], object]) -> Generator[None]:
     try:
         _clean(run, clean_up)
     except Exception as incomplete:
-        _note_failure(run, incomplete)
-        run.store.finish(run.id, Phase.FAILED, run.outcome, _words(fault, incomplete))
+        _leave_unfinished(run, incomplete)
         raise
+    if isinstance(fault, PhoenixError) and fault.code == TAKE_BACK_INCOMPLETE:
+        _leave_unfinished(run, fault)
+        raise fault
     if fault is not None:
         _note_failure(run, fault)
     run.store.finish(run.id, *ending_of(fault, run))
@@ -43,6 +46,12 @@ def _clean(run: Run, clean_up: Callable[[Run], object]) -> None:
         clean_up(run)
     except Exception:  # noqa: BLE001 - the second try raises if the fault is not Prefect's
         cleaning.clean_up(run)
+
+
+def _leave_unfinished(run: Run, fault: BaseException) -> None:
+    """What is not as it should be is not over: without a driver and without an ending, recovery takes it up."""
+    _note_failure(run, fault)
+    run.store.drive(run.id, None)
 
 
 def _note_failure(run: Run, fault: BaseException) -> None:

@@ -17,7 +17,6 @@ def start_load(run: Run) -> None:
         return
     for host in run.hosts:
         run.check_stop()
-        run.keep_leases()
         with run.step(f"load@{host.name}") as outcome:
             session = run.sessions.enter_context(
                 host.start_load(run.id, run.plan.load, run.plan.seed, lifetime(run.spec))

@@ -4,20 +4,28 @@ The ledger's intent holds what was active before, so that whoever finds it can r
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
 from phoenix.adapters.ports import CollectorLaunch, Host, RunningCollector
-from phoenix.adapters.scraping.scraper import ArmScraper
+from phoenix.adapters.scraping.scraper import ArmReading, ArmScraper
 from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.errors import DependencyError
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import EventKind
+from phoenix.domain.trees import mapping_at, strings_at
+from phoenix.manifests.plan import Arm
 from phoenix.services.run.context import Run
 
+TAKE_BACK = "take_back"
+"""The ledger's note that a promotion is being undone: whoever finds it must finish that."""
+
+TAKE_BACK_INCOMPLETE = "take_back_incomplete"
+"""Code of the error that leaves production as it should not stay; the experiment is not over then."""
+
 DATA_FLOW_PATIENCE = timedelta(seconds=20)
-"""On top of three scrape intervals: what a new collector may take until its first points leave it."""
+"""On top of three scrape intervals: what a new collector may take until its first points leave it, everywhere."""
 
 
 def hand_over(run: Run) -> None:
@@ -30,7 +38,6 @@ def hand_over(run: Run) -> None:
     try:
         for host in run.hosts:
             run.check_stop()
-            run.keep_leases()
             _hand_over(run, host)
     except BaseException:
         take_back(run)
@@ -45,43 +52,94 @@ def _hand_over(run: Run, host: Host) -> None:
         config = dump_yaml(arm.production_config())
         launch = CollectorLaunch(run.id, arm.pipeline, arm.version, config, None)
         running = host.start_collector(place, launch, run.lease_of(host))
-        await_data_flow(host, running, 3 * run.spec.scrape_interval + DATA_FLOW_PATIENCE)
+        patience = 3 * run.spec.scrape_interval + DATA_FLOW_PATIENCE
+        await_data_flow(host, running, patience, _exporters_in_use(arm))
         host.activate(place, run.lease_of(host))
         if previous is not None:
             host.stop_collector(previous.place)
         outcome.update(pid=running.pid, version=running.version)
 
 
-def await_data_flow(host: Host, running: RunningCollector, patience: timedelta) -> None:
-    """Wait until points both arrive and leave.
+def await_data_flow(
+    host: Host, running: RunningCollector, patience: timedelta, exporters: Collection[str]
+) -> None:
+    """Wait until points arrive, and leave through every one of the user's exporters.
 
     Raises:
-        DependencyError: If they do not within `patience`; a healthy start is not a working pipeline.
+        DependencyError: If they do not within `patience`; a healthy start is not a working pipeline. The collector
+            was stopped then, for its last words.
     """
     scraper = ArmScraper(host, running)
     deadline = time.monotonic() + patience.total_seconds()
+    lacking = "it was not read"
     while time.monotonic() < deadline:
-        reading = scraper.read()
-        if reading.export is not None and reading.telemetry is not None:
-            received, sent = reading.telemetry.points_received, reading.telemetry.points_sent
-            if received and sent and reading.export.points:
-                return
+        lacking = _lacking(scraper.read(), exporters)
+        if not lacking:
+            return
         if reason := host.exit_reason(running.place):
             raise DependencyError(f"The new pipeline on {host.name} died: {reason}")
         time.sleep(0.1)
+    log = [line for line in host.stop_collector(running.place).splitlines() if _names(line, exporters)]
+    hint = "see whether its backends answer and its credentials hold; the previous pipeline stays active"
     raise DependencyError(
-        f"No data flows through the new pipeline on {host.name} after {patience.total_seconds():.0f} s.",
-        hint="look at its log; the previous pipeline stays active",
+        f"No data flows through the new pipeline on {host.name} after {patience.total_seconds():.0f} s: {lacking}.",
+        code="no_data_flow",
+        hint="\n".join([hint, *log[-1:]]),
+        details={"log": log},
     )
 
 
+def _lacking(reading: ArmReading, exporters: Collection[str]) -> str:
+    """What a pipeline that works would show and this one does not; "" if it works."""
+    export, telemetry = reading.export, reading.telemetry
+    if export is None or telemetry is None:
+        return reading.error
+    if not telemetry.points_received:
+        return "its receivers accepted no point"
+    if not telemetry.points_sent or not export.points:
+        return "no point comes out of it"
+    unsent = [name for name in sorted(exporters) if not telemetry.sent_to.get(name)]
+    failed = [(name, telemetry.failed_to.get(name, 0.0)) for name in unsent]
+    return "; ".join(
+        f"its exporter {name} sent no point" + (f" and gave up {count:.0f}" if count else "")
+        for name, count in failed
+    )
+
+
+def _names(line: str, exporters: Collection[str]) -> bool:
+    """Whether a log line is of one of them: what a collector writes last is mostly a stack trace."""
+    return any(f'"{name}"' in line for name in exporters)
+
+
+def _exporters_in_use(arm: Arm) -> set[str]:
+    """The user's exporters that a pipeline of the production configuration sends to."""
+    pipelines = mapping_at(arm.production_config(), "service", "pipelines").values()
+    used = {name for pipeline in pipelines for name in strings_at(pipeline, "exporters")}
+    return used & arm.production.exporters.keys()
+
+
 def take_back(run: Run) -> None:
-    """Restore on every host what was active before this run's promotion; nothing where it promoted nothing."""
+    """Restore on every host what was active before this run's promotion; nothing where it promoted nothing.
+
+    Raises:
+        DependencyError: Code `take_back_incomplete`, if a host could not be restored; the others are.
+    """
+    faults: list[Exception] = []
     for host in run.hosts:
-        if promoted := _standing(run, host):
-            _take_back(run, host, promoted)
-            data = {"active": _place_of(host.active())}
-            run.store.append(run.id, EventKind.UNDONE, _step_on(host), data)
+        try:
+            if promoted := _standing(run, host):
+                run.note(TAKE_BACK, {"host": host.name})
+                _take_back(run, host, promoted)
+                data = {"active": _place_of(host.active())}
+                run.store.append(run.id, EventKind.UNDONE, _step_on(host), data)
+        except Exception as fault:  # noqa: BLE001 - the other hosts must be restored as well; all are raised below
+            faults.append(fault)
+    if faults:
+        raise DependencyError(
+            f"Production was not restored everywhere: {'; '.join(map(str, faults))}",
+            code=TAKE_BACK_INCOMPLETE,
+            hint="phoenix recover tries again",
+        ) from faults[0]
 
 
 def end_previous(run: Run) -> None:
@@ -106,9 +164,14 @@ def _standing(run: Run, host: Host) -> Mapping[str, Any] | None:
 
 def _take_back(run: Run, host: Host, promoted: Mapping[str, Any]) -> None:
     previous = promoted["previous"]
+    # A machine that slept may have let the lease expire; it is ours again unless somebody else took the host.
+    host.renew(run.lease_of(host), run.lease_lifetime)
     if _place_of(host.active()) == promoted["place"]:
         host.activate(_revive(run, host, previous) if previous else None, run.lease_of(host))
     host.stop_collector(promoted["place"])
+    if previous:
+        # An earlier try that died before the switch left a second copy of the previous pipeline; the active one stays.
+        host.clear(previous["owner"])
 
 
 def _revive(run: Run, host: Host, previous: Mapping[str, Any]) -> str:

@@ -32,7 +32,6 @@ def watch(run: Run) -> str:
         for number in range(1, rounds + 1):
             at_seconds = ticker.wait()
             run.check_stop()
-            run.keep_leases()
             history += [m.scrape(number, at_seconds, measured=number > WATCH_WARMUP) for m in measurements]
             if found := (*_deaths(run), *breaches(history, run.design(), is_last=number == rounds)):
                 return "; ".join(found)
