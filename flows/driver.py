@@ -22,7 +22,8 @@ DRAIN_SECONDS = 5.0
 def drive(flow: Callable[[str], object]) -> None:
     """Run `flow` for the experiment named on the command line.
 
-    A SIGTERM that comes before the flow listens for itself must not kill us half-started: it is kept for the flow.
+    A SIGTERM that comes before the flow heeds signals simply ends us: nothing was started on a host yet, and our
+    server dies with us.
     """
     (experiment,) = sys.argv[1:]
     with ExitStack() as stack:
@@ -47,10 +48,18 @@ def heed_signals(run: Run) -> None:
     Only the main thread may take signals; elsewhere Prefect's own cancellation applies.
     """
     if threading.current_thread() is threading.main_thread():
+        reader, writer = os.pipe()
+        threading.Thread(target=_watch_signals, args=(run, reader), name="signals", daemon=True).start()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda n, _frame: run.halt(f"signal {signal.Signals(n).name}"))
+            # Only a write: the code that a handler interrupts may hold the lock that `halt` takes.
+            signal.signal(number, lambda n, _frame: os.write(writer, bytes([n])))
     if os.environ.get(STARTER_PIPE):
         threading.Thread(target=_watch_starter, args=(run,), name="starter", daemon=True).start()
+
+
+def _watch_signals(run: Run, reader: int) -> None:
+    while number := os.read(reader, 1):
+        run.halt(f"signal {signal.Signals(number[0]).name}")
 
 
 def _watch_starter(run: Run) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -17,6 +17,7 @@ from phoenix.domain.samples import Variant
 from phoenix.services.run.context import Run
 from phoenix.services.views.summaries import criteria_rows
 from tasks.cancellation import is_cancelled
+from tasks.publishing import attempt
 
 UPDATE_SECONDS = 5.0
 """An update costs the server some 20 ms of CPU beside the measurement: a person does not look more often."""
@@ -28,7 +29,7 @@ class ProgressArtifact:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._needed = run.spec.warmup + run.spec.minimum_scrapes
-        self._id: UUID = create_progress_artifact(0.0, key=f"progress-{run.id}", description="Scrapes taken")  # type: ignore[assignment]
+        self._id = attempt(run, "showing the progress", self._create)
         self._updated = time.monotonic()
 
     def show(self, scrape: int, _comparison: Comparison | None) -> None:
@@ -36,9 +37,17 @@ class ProgressArtifact:
         if time.monotonic() - self._updated < UPDATE_SECONDS and scrape != self._needed:
             return
         self._updated = time.monotonic()
-        if is_cancelled():
+        if is_cancelled(self._run):
             self._run.halt("cancelled in Prefect")
-        update_progress_artifact(self._id, progress=min(100.0, 100.0 * scrape / self._needed))
+        if (shown := self._id) is not None:
+            share = min(100.0, 100.0 * scrape / self._needed)
+            attempt(
+                self._run, "updating the progress", lambda: update_progress_artifact(shown, progress=share)
+            )
+
+    def _create(self) -> UUID:
+        created = create_progress_artifact(0.0, key=f"progress-{self._run.id}", description="Scrapes taken")
+        return cast(UUID, created)  # awaitable only where a loop runs
 
 
 def publish_plan(run: Run, configs: Mapping[Variant, str]) -> None:
@@ -47,18 +56,29 @@ def publish_plan(run: Run, configs: Mapping[Variant, str]) -> None:
     for variant, config in configs.items():
         arm = run.plan.arm(variant)
         parts.append(f"## {variant}: {arm.pipeline}\n\nversion `{arm.version}`\n\n```yaml\n{config}```")
-    create_markdown_artifact("\n\n".join(parts), key=f"plan-{run.id}", description="What will run")
+    text = "\n\n".join(parts)
+    attempt(
+        run,
+        "publishing the plan",
+        lambda: create_markdown_artifact(text, key=f"plan-{run.id}", description="What will run"),
+    )
 
 
 def publish_comparison(run: Run, comparison: Comparison) -> None:
     """The table of metrics and the verdict with its reasons."""
     document: dict[str, Any] = as_document(comparison)
-    create_table_artifact(
-        [dict(row) for row in criteria_rows(document)],
-        key=f"comparison-{run.id}",
-        description="Both variants",
+    rows = [dict(row) for row in criteria_rows(document)]
+    text = verdict_markdown(document)
+    attempt(
+        run,
+        "publishing the comparison",
+        lambda: create_table_artifact(rows, key=f"comparison-{run.id}", description="Both variants"),
     )
-    create_markdown_artifact(verdict_markdown(document), key=f"verdict-{run.id}", description="The verdict")
+    attempt(
+        run,
+        "publishing the verdict",
+        lambda: create_markdown_artifact(text, key=f"verdict-{run.id}", description="The verdict"),
+    )
 
 
 def verdict_markdown(document: Mapping[str, Any]) -> str:

@@ -11,6 +11,12 @@ from phoenix.adapters.ports import FlowProcess
 STARTER_PIPE = "PHOENIX_STARTER_PIPE"
 """Set in a child's environment: its standard input is a pipe that ends when its starter does."""
 
+_PATIENCE = {
+    # A server that hangs or is gone must not hold a run up: by default one call is tried for minutes.
+    "PREFECT_API_REQUEST_TIMEOUT": "5",
+    "PREFECT_CLIENT_MAX_RETRIES": "0",
+}
+
 LAST_LINES = 5
 """The end of a traceback says what happened; the rest is in the log."""
 
@@ -52,6 +58,7 @@ def flow_environment(home: Path) -> dict[str, str]:
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         PREFECT_LOGGING_EXTRA_LOGGERS="phoenix",
         PREFECT_LOGGING_COLORS="false",
+        **_PATIENCE,
     )
     if "PREFECT_API_URL" not in environment:
         environment["PREFECT_HOME"] = str(home / "prefect")

@@ -1,0 +1,86 @@
+"""A Prefect server that hangs, fails or is gone costs a run little time and nothing else."""
+
+import os
+import signal
+from threading import Event
+from types import SimpleNamespace
+
+import pytest
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from flows import driver
+from phoenix.adapters.prefect.flow_runs import flow_environment
+from tasks import artifacts
+from tasks.publishing import FAILURES_BORNE, attempt
+from tests.support.waiting import eventually
+
+
+class Seen(SimpleNamespace):
+    """What publishing and the driver read of a run."""
+
+    __hash__ = object.__hash__
+
+
+@pytest.fixture
+def run():
+    halted = Event()
+    reasons: list[str] = []
+    return Seen(
+        id="exp-1",
+        spec=SimpleNamespace(warmup=1, minimum_scrapes=4),
+        reasons=reasons,
+        halted=halted,
+        halt=lambda reason: (reasons.append(reason), halted.set()),
+        document=SimpleNamespace(metadata=SimpleNamespace(name="quick")),
+    )
+
+
+def test_a_flow_waits_seconds_for_its_server(tmp_path, monkeypatch):
+    for name, value in flow_environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with temporary_settings():
+        assert PREFECT_API_REQUEST_TIMEOUT.value() == 5
+        assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
+
+
+def test_after_the_failures_that_are_borne_nothing_is_tried(run, caplog):
+    calls: list[int] = []
+
+    def fail() -> None:
+        calls.append(1)
+        raise TimeoutError("hangs")
+
+    for _ in range(FAILURES_BORNE + 2):
+        assert attempt(run, "publishing the plan", fail) is None
+    assert len(calls) == len(caplog.records) == FAILURES_BORNE
+    assert "publishing the plan" in caplog.text
+    assert attempt(Seen(), "publishing another plan", lambda: "published") == "published"
+
+
+def test_a_dead_server_fails_neither_plan_nor_progress(run, monkeypatch):
+    def refuse(*_args: object, **_named: object) -> None:
+        raise ConnectionError("refused")
+
+    for name in ("create_markdown_artifact", "create_progress_artifact", "update_progress_artifact"):
+        monkeypatch.setattr(artifacts, name, refuse)
+    monkeypatch.setattr(artifacts, "UPDATE_SECONDS", 0.0)
+    artifacts.publish_plan(run, {})
+    progress = artifacts.ProgressArtifact(run)
+    for scrape in range(5):
+        progress.show(scrape, None)
+    assert run.reasons == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_halts_the_run_from_another_thread(run, monkeypatch, number):
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.delenv(driver.STARTER_PIPE, raising=False)
+    try:
+        driver.heed_signals(run)
+        with run.halted._cond:  # the lock that `Event.set` takes, held by the code that is interrupted
+            os.kill(os.getpid(), number)
+        eventually(run.halted.is_set, what="the run to be halted")
+    finally:
+        for n, handler in before.items():
+            signal.signal(n, handler)
+    assert run.reasons == [f"signal {signal.Signals(number).name}"]
