@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from phoenix.adapters.hosts.free_ports import free_ports
 from phoenix.composition import compose
 from tests.support.experiments import Command, await_phase, newest, phoenix, write_spec
 from tests.support.mortal_driver import STEPS
@@ -91,6 +92,19 @@ def test_auto_promotes_what_was_measured_and_ends_the_pipeline_before_it(home, a
     assert not is_collector(approved["running"].pid)
     assert_only_production(home, found["id"])
     assert_flows(running)
+
+
+def test_a_backend_that_takes_nothing_is_seen_before_the_switch(home, files, replaced):
+    before = active()
+    nowhere = {"otlp_http": {"endpoint": f"http://127.0.0.1:{free_ports(1)[0]}"}}
+    candidate = {"pipeline": "process-topk-v1", "parameters": {"k": 3, "exporters": nowhere}}
+    spec = write_spec(files, "unheard", onPromote="auto", candidate=candidate, watch="2s")
+    ended = phoenix("experiment", "run", "-f", spec, "-o", "json")
+    assert ended.code == 4, ended.err
+    assert "its exporter otlp_http sent no point" in ended.document["error"]
+    assert active() == before
+    assert_only_production(home, ended.document["id"])
+    assert_flows(before)
 
 
 def test_auto_takes_back_what_breaches_in_its_watch(home, files, replaced):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from phoenix.adapters.hosts.detached import with_deadline
-from phoenix.domain.errors import DependencyError, SpecError
+from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.findings import Finding, Severity
 
 _VALIDATE = timedelta(seconds=20)
@@ -17,14 +17,42 @@ _VALIDATE = timedelta(seconds=20)
 _TIMED_OUT = (124, 137)
 _NOT_RUNNABLE = (126, 127)
 _WORDS = 2000
-_REFERENCE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}")
+_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
+"""After an even number of `$`: the collector reads `$$` as a `$` that means nothing."""
+
 _OURS = "PHOENIX_"
 
 
 def referenced_environment(config: str) -> dict[str, str]:
     """What `config` takes from the environment and ours has; our own addresses apart."""
-    names = {name for name in _REFERENCE.findall(config) if not name.startswith(_OURS)}
+    names = {name for name, _ in _REFERENCE.findall(config) if not name.startswith(_OURS)}
     return {name: os.environ[name] for name in sorted(names) if name in os.environ}
+
+
+def demand_environment(config: str, environ: Mapping[str, str]) -> None:
+    """Refuse a configuration whose references would be empty: the collector only warns, and a backend says 401.
+
+    Args:
+        config: The whole configuration.
+        environ: What the collector would be given.
+
+    Raises:
+        StateError: With every variable that has neither a value nor a default.
+    """
+    missing = {name for name, default in _REFERENCE.findall(config) if not default} - environ.keys()
+    if not missing:
+        return
+    ours = sorted(name for name in missing if name.startswith(_OURS))
+    theirs = sorted(missing.difference(ours))
+    hints = [f"export {' '.join(theirs)} in the shell that promotes"] if theirs else []
+    if ours:
+        hints.append(f"rename {', '.join(ours)}: what begins with {_OURS} is never passed on")
+    raise StateError(
+        f"the pipeline takes {', '.join(sorted(missing))} from the environment, where it is not set",
+        code="environment_missing",
+        hint="; ".join(hints),
+        details={"variables": sorted(missing)},
+    )
 
 
 def demand_valid(binary: Path, config: Path, environ: Mapping[str, str]) -> None:

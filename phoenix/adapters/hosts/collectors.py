@@ -139,12 +139,14 @@ class Collectors:
 
     def _demand_valid(self, place: str, launch: CollectorLaunch) -> None:
         """Ask the binary before anything is touched: what runs in the place goes on running if this is refused."""
+        environ = self._environment(self._intent(place, launch), launch.config, CHECK)
+        if revision_number(place) is not None:
+            binary.demand_environment(launch.config, environ)
         draft = self._drafts / f"{place}.{launch.owner}.yaml"
         durable.make_folder(self._drafts)
         try:
             durable.write(draft, launch.config)
-            record = self._intent(place, launch)
-            binary.demand_valid(self._house.binary(), draft, self._environment(record, launch.config, CHECK))
+            binary.demand_valid(self._house.binary(), draft, environ)
         finally:
             draft.unlink(missing_ok=True)
 

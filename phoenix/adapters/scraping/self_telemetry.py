@@ -7,12 +7,12 @@ from phoenix.domain.observation.exports import ExportSnapshot, Telemetry
 from phoenix.manifests.slots import MEASUREMENT_EXPORTER
 
 _SENT = "otelcol_exporter_sent_metric_points"
+_FAILED = "otelcol_exporter_send_failed_metric_points"
 _FIELDS = {
     "otelcol_process_cpu_seconds": "cpu_seconds",
     "otelcol_process_memory_rss": "memory_bytes",
     "otelcol_process_memory_rss_bytes": "memory_bytes",
     "otelcol_receiver_accepted_metric_points": "points_received",
-    _SENT: "points_sent",
     "otelcol_processor_batch_batch_send_size_bytes_sum": "bytes_sent",
 }
 
@@ -28,10 +28,19 @@ def read_telemetry(snapshot: ExportSnapshot, at_seconds: float) -> Telemetry:
         at_seconds: Monotonic time when it was read, s.
     """
     found: dict[str, float] = {}
+    by_exporter: dict[str, dict[str, float]] = {_SENT: {}, _FAILED: {}}
     for key, value, _ in snapshot.points:
         name = key.name.removesuffix("_total")
-        if name == _SENT and key.labels.get("exporter") != MEASUREMENT_EXPORTER:
-            continue
         if field := _FIELDS.get(name):
             found[field] = found.get(field, 0.0) + value
-    return Telemetry(at_seconds=at_seconds, **found)
+        elif (points := by_exporter.get(name)) is not None:
+            exporter = key.labels.get("exporter", "")
+            points[exporter] = points.get(exporter, 0.0) + value
+    sent = by_exporter[_SENT]
+    return Telemetry(
+        at_seconds=at_seconds,
+        points_sent=sent.get(MEASUREMENT_EXPORTER),
+        sent_to=sent,
+        failed_to=by_exporter[_FAILED],
+        **found,
+    )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 _CPU = re.compile(r"process_cpu_time(?:_seconds)?(?:_total)?")
@@ -105,6 +105,8 @@ class Telemetry:
         points_received: Points its receivers accepted.
         points_sent: Points handed to the measuring exporter.
         bytes_sent: Uncompressed OTLP size of all batches, By.
+        sent_to: Points that left, by exporter; an exporter that counts none is not there.
+        failed_to: Points given up, by exporter; what is still being retried is in neither.
     """
 
     at_seconds: float
@@ -113,3 +115,5 @@ class Telemetry:
     points_received: float | None = None
     points_sent: float | None = None
     bytes_sent: float | None = None
+    sent_to: Mapping[str, float] = field(default_factory=dict[str, float])
+    failed_to: Mapping[str, float] = field(default_factory=dict[str, float])
