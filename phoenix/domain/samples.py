@@ -73,6 +73,8 @@ class Scrape:
         candidate: The candidate's sample; None where it was not scraped at all.
         unmatched: Patterns of `criticalProcesses` that no living process on this host was seen to match; all of them
             where the process table could not be read.
+        undue: Patterns of `criticalProcesses` that no process had to be exported for: `unmatched`, and those whose
+            processes are younger than two intervals.
     """
 
     number: int
@@ -82,6 +84,7 @@ class Scrape:
     baseline: ArmSample | None
     candidate: ArmSample | None
     unmatched: tuple[str, ...] = ()
+    undue: tuple[str, ...] = ()
 
     def arm(self, variant: Variant) -> ArmSample | None:
         return self.baseline if variant is Variant.BASELINE else self.candidate

@@ -210,6 +210,14 @@ def test_a_single_miss_passes_only_a_minimum_below_its_share(limit: float, passe
     assert found.passed is passed
 
 
+def test_a_pattern_without_a_process_that_was_due_keeps_retention_open() -> None:
+    scrapes = [replace(s, undue=("^cron$",)) for s in run(120)]
+    found = compare(scrapes, design(KEEP_CRITICAL)).criteria[1]
+
+    assert found.passed is None
+    assert found.reason.endswith("pattern '^cron$' matches no process on web that lived for two intervals")
+
+
 def test_a_lost_process_fails_retention_whatever_the_minimum() -> None:
     found = judged(guardrail(Metric.CRITICAL_RETENTION, Kind.MINIMUM, 0.5), missing_candidate(50, 51))
 

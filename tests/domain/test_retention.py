@@ -161,5 +161,24 @@ def test_a_pattern_without_a_process_is_named_with_its_host(numbers: object, nam
     assert retention(scrapes).unmatched == ((("^java$", "web"),) if named else ())
 
 
+@pytest.mark.parametrize(
+    ("numbers", "named"),
+    [(range(WARMUP + 1, 100), True), (range(1, WARMUP + 30), False), ((), False)],
+    ids=["never while measured", "once at the end", "always"],
+)
+def test_a_pattern_whose_processes_never_live_long_enough_is_a_gap(numbers: object, named: bool) -> None:
+    scrapes = [replace(s, undue=("^cron$",) if s.number in numbers else ()) for s in run(30)]
+
+    found = retention(scrapes)
+    assert (found.unmatched, found.short_lived) == ((), (("^cron$", "web"),) if named else ())
+
+
+def test_a_pattern_that_matches_nothing_is_one_gap_and_not_two() -> None:
+    scrapes = [replace(s, undue=("^java$",), unmatched=("^java$",)) for s in run(30)]
+
+    assert retention(scrapes).short_lived == ()
+
+
 def test_a_host_without_a_scrape_has_no_unmatched_patterns() -> None:
-    assert retention([], hosts=("web",)).unmatched == ()
+    found = retention([], hosts=("web",))
+    assert (found.unmatched, found.short_lived) == ((), ())

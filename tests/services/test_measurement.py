@@ -137,6 +137,12 @@ def test_patterns_without_a_living_process_are_named():
     assert scrape.unmatched == ("^java$",)
 
 
+def test_a_pattern_is_undue_until_a_process_of_it_has_lived_for_two_intervals():
+    taken = scrapes(ScriptedHost(answers()), [ROWS, ROWS, ROWS, None, ROWS], ("^nginx$", "^java$"))
+    both = ("^nginx$", "^java$")
+    assert [scrape.undue for scrape in taken] == [both, both, ("^java$",), both, ("^java$",)]
+
+
 def test_throttling_is_asked_for_both_collectors():
     session = ScriptedCensus([ROWS])
     arms = collector("baseline", 101), collector("candidate", 102)

@@ -54,6 +54,7 @@ def encode_scrape(scrape: Scrape) -> dict[str, object]:
         "wall_seconds": _finite(scrape.wall_seconds, "wall_seconds"),
         **{key: encode_arm(arm) for key, arm in arms.items() if arm is not None},
         **({"unmatched": list(scrape.unmatched)} if scrape.unmatched else {}),
+        **({"undue": list(scrape.undue)} if scrape.undue else {}),
     }
 
 
@@ -163,6 +164,7 @@ _SCRAPE_KEYS: dict[str, Callable[[object], Any]] = {
     "baseline": decode_arm,
     "candidate": decode_arm,
     "unmatched": _texts,
+    "undue": _texts,
 }
 
 _SCRAPE_REQUIRED = frozenset({"number", "host", "at_seconds", "wall_seconds"})

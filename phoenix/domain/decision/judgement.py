@@ -201,5 +201,9 @@ def bound_phrase(critical: Critical) -> str:
 
 def unmatched_sentences(critical: Critical) -> list[str]:
     return [
-        f"pattern {pattern!r} matches no living process on {host}" for pattern, host in critical.unmatched
+        *(f"pattern {pattern!r} matches no living process on {host}" for pattern, host in critical.unmatched),
+        *(
+            f"pattern {pattern!r} matches no process on {host} that lived for two intervals"
+            for pattern, host in critical.short_lived
+        ),
     ]

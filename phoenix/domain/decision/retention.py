@@ -55,6 +55,7 @@ class Critical:
         scrapes: Measured scrapes of the candidate in which one had to be exported.
         retained: By variant, exported share of the (process, scrape) cells that had to be exported; None without any.
         unmatched: (pattern, host) that matched no living process by the end of the warm-up, or at no measured scrape.
+        short_lived: (pattern, host) that matched, but no process that lived for two intervals: nothing was judged.
     """
 
     processes: int
@@ -63,6 +64,7 @@ class Critical:
     scrapes: int
     retained: Mapping[Variant, float | None]
     unmatched: tuple[tuple[str, str], ...]
+    short_lived: tuple[tuple[str, str], ...]
 
     def missed_by(self, variant: Variant) -> tuple[Missed, ...]:
         return tuple(m for m in self.missed if m.variant is variant)
@@ -83,13 +85,15 @@ def judge_retention(scrapes: Iterable[Scrape], window: Window, design: Design) -
     required = {r.number for readings in candidate.values() for r in readings if r.sample.critical}
     with_miss = {r.number for readings in candidate.values() for r in readings if r.sample.missed}
     n = len(required | with_miss)
+    unmatched = _unmatched(scrapes, window, design)
     return Critical(
         processes=sum(max((r.sample.critical for r in found), default=0) for found in candidate.values()),
         missed=tuple(m for key, found in window.readings.items() for m in _missed_of(*key, found)),
         miss_upper_bound=miss_upper_bound(len(with_miss), n, design.alpha) if n else None,
         scrapes=n,
         retained={variant: _retained(window, variant) for variant in Variant},
-        unmatched=_unmatched(scrapes, window, design),
+        unmatched=unmatched,
+        short_lived=tuple(gap for gap in _never_due(window) if gap not in unmatched),
     )
 
 
@@ -142,6 +146,16 @@ def _unmatched(scrapes: Iterable[Scrape], window: Window, design: Design) -> tup
         always = set[str].intersection(*measured) if measured else set[str]()
         found |= {(pattern, host) for pattern in always | warmup.get(host, set())}
     return tuple(sorted(found))
+
+
+def _never_due(window: Window) -> list[tuple[str, str]]:
+    """Patterns for which no process had to be exported in the whole measured window, on a host."""
+    return [
+        (pattern, host)
+        for host in window.hosts
+        if window.scrapes[host]
+        for pattern in sorted(set[str].intersection(*(set(scrape.undue) for scrape in window.scrapes[host])))
+    ]
 
 
 def miss_upper_bound(misses: int, scrapes: int, alpha: float) -> float:

@@ -124,6 +124,12 @@ class KernelHistory:
             and all(_is_same(process, table.get(pid)) for table in older)
         )
 
+    @property
+    def undue(self) -> tuple[str, ...]:
+        """The patterns for which no process had to be exported: all of them where the table could not be read."""
+        names = {process.name for process in self.due}
+        return tuple(p.pattern for p in self._critical if not any(p.search(name) for name in names))
+
     def _is_critical(self, name: str) -> bool:
         return any(pattern.search(name) for pattern in self._critical)
 

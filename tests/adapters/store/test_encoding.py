@@ -39,6 +39,7 @@ SCRAPES = st.builds(
     baseline=st.none() | ARMS,
     candidate=st.none() | ARMS,
     unmatched=st.lists(TEXTS, max_size=3).map(tuple),
+    undue=st.lists(TEXTS, max_size=3).map(tuple),
 )
 
 
