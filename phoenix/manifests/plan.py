@@ -75,6 +75,12 @@ class Plan:
     def arm(self, variant: Variant) -> Arm:
         return self.baseline if variant is Variant.BASELINE else self.candidate
 
+    @property
+    def has_equal_receivers(self) -> bool:
+        """Both variants make the same points of the same processes, before their processors."""
+        receivers = [self.arm(variant).own.config.get("receivers") for variant in Variant]
+        return receivers[0] == receivers[1]
+
     def as_document(self) -> dict[str, object]:
         arms = {variant.value: self.arm(variant).as_document() for variant in Variant}
         return {**arms, "load": self.load, "seed": self.seed}

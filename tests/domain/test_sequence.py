@@ -73,6 +73,8 @@ def test_a_smaller_alpha_never_narrows_the_interval(x: list[float]) -> None:
     ratio = measure(np.array(x), np.array(x[::-1]))
     usual, strict = confidence_interval(ratio, 0.05), confidence_interval(ratio, 0.0125)
 
+    if strict.lower is None:
+        return  # wider than any interval that says something
     assert strict.lower <= usual.lower <= usual.upper <= strict.upper
 
 

@@ -133,5 +133,5 @@ def design_of(document: ExperimentDocument, plan: Plan, hosts: tuple[str, ...]) 
         hosts=hosts,
         baseline_name=plan.baseline.pipeline,
         candidate_name=plan.candidate.pipeline,
-        has_equal_receivers=plan.baseline.own.config["receivers"] == plan.candidate.own.config["receivers"],
+        has_equal_receivers=plan.has_equal_receivers,
     )
