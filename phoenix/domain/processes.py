@@ -30,8 +30,8 @@ class Census:
     """The process table of a host.
 
     Attributes:
-        at_seconds: Monotonic clock of the reader when the table was asked for, s.
-        wall_seconds: Wall clock of the host when it was read, s since the epoch.
+        at_seconds: Monotonic clock of the host when it was read, s; to be compared within one session only.
+        wall_seconds: Wall clock of the host at the same instant, s since the epoch.
         boot_seconds: Wall clock of the host's boot, s since the epoch.
         ticks_per_second: Unit of `Process.started`.
         processes: By pid.

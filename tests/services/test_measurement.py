@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -41,12 +42,12 @@ def measurement(host, takes, critical=("^nginx$",)):
 
 def scrapes(host, takes, critical=("^nginx$",)):
     found = measurement(host, takes, critical)
-    return [found.scrape(i, 5.0 * i, measured=True) for i in range(1, len(takes) + 1)]
+    return [found.scrape(i, lambda i=i: 5.0 * i, measured=True) for i in range(1, len(takes) + 1)]
 
 
 def test_both_variants_are_judged_by_the_same_table():
     last = scrapes(ScriptedHost(answers()), [ROWS] * 3)[-1]
-    assert (last.number, last.host, last.at_seconds, last.wall_seconds) == (3, "web-1", 15.0, EPOCH + 3)
+    assert (last.number, last.host, last.at_seconds, last.wall_seconds) == (3, "web-1", 7.0, EPOCH + 3)
     assert last.baseline.missed == ()
     assert [p.pid for p in last.candidate.missed] == [12]
     assert (last.baseline.critical, last.candidate.critical) == (2, 2)
@@ -103,9 +104,9 @@ def test_a_failed_scrape_is_missing_and_no_miss():
     host = ScriptedHost(found)
     arms = measurement(host, [ROWS] * 4)
     for i in (1, 2, 3):
-        arms.scrape(i, i, measured=True)
+        arms.scrape(i, float, measured=True)
     found["candidate/metrics"] = DependencyError("refused")
-    sample = arms.scrape(4, 4, measured=True).candidate
+    sample = arms.scrape(4, float, measured=True).candidate
     assert (sample.critical, sample.missed) == (0, ())
 
 
@@ -147,7 +148,7 @@ def test_throttling_is_asked_for_both_collectors():
     session = ScriptedCensus([ROWS])
     arms = collector("baseline", 101), collector("candidate", 102)
     Measurement(ScriptedHost(answers()), *arms, session, (), timedelta(seconds=5)).scrape(
-        1, 0, measured=False
+        1, float, measured=False
     )
     assert session.asked == [(101, 102)]
 
@@ -161,7 +162,7 @@ def test_a_variant_that_is_left_out_is_none():
         (),
         timedelta(seconds=5),
     )
-    scrape = one.scrape(1, 0, measured=False)
+    scrape = one.scrape(1, float, measured=False)
     assert scrape.baseline is None
     assert scrape.candidate.values[Metric.SERIES] == 1
 
@@ -181,5 +182,26 @@ def test_both_variants_and_the_table_are_read_at_the_same_time():
 
     host = ScriptedHost(answers(**{"baseline/metrics": metrics, "candidate/metrics": metrics}))
     arms = collector("baseline", 101), collector("candidate", 102)
-    scrape = Measurement(host, *arms, Session([ROWS]), (), timedelta(seconds=5)).scrape(1, 0, measured=False)
+    scrape = Measurement(host, *arms, Session([ROWS]), (), timedelta(seconds=5)).scrape(
+        1, float, measured=False
+    )
     assert scrape.candidate.values[Metric.SERIES] == 1
+
+
+def test_a_host_that_is_read_late_or_not_at_all_has_no_clock_that_jumped():
+    class Late(ScriptedCensus):
+        """The third table is read 0.6 s after it was asked for; the host's clocks differ from ours."""
+
+        def take(self, collectors, timeout):
+            found = super().take(collectors, timeout)
+            late = 0.6 * (len(self.asked) == 3)
+            return replace(
+                found, at_seconds=7000 + found.at_seconds + late, wall_seconds=found.wall_seconds + late
+            )
+
+    arms = collector("baseline", 101), collector("candidate", 102)
+    session = Late([ROWS, ROWS, ROWS, None, ROWS])
+    one = Measurement(ScriptedHost(answers()), *arms, session, (), timedelta(seconds=1))
+    found = [one.scrape(n, lambda n=n: float(n), measured=True) for n in range(1, 6)]
+    assert [s.at_seconds for s in found] == pytest.approx([1, 2, 3.6, 4.6, 5])
+    assert [s.wall_seconds - s.at_seconds for s in found] == pytest.approx([EPOCH] * 5)

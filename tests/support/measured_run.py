@@ -87,10 +87,9 @@ def run(binary: Path, folder: Path, idle: int, ticks: int) -> None:
         census = stack.enter_context(host.open_census("exp-1", timedelta(minutes=2)))
         measurement = Measurement(host, *running, census, CRITICAL, INTERVAL)
         ticker = Ticker(INTERVAL, threading.Event())
-        for number in range(1, ticks + 1):
-            at_seconds = ticker.wait()
+        for number, _ in ticker.ticks(ticks):
             began = time.process_time()
-            scrape = measurement.scrape(number, at_seconds, measured=number > WARMUP)
+            scrape = measurement.scrape(number, ticker.elapsed, measured=number > WARMUP)
             cost = time.process_time() - began
             if number == WARMUP - 1:
                 ticker.align(ages(scrape))

@@ -26,24 +26,22 @@ class LocalCensusSession:
     def take(self, collectors: Sequence[int], timeout: timedelta) -> Census:
         """See `CensusSession.take`."""
         with self._lock:
-            asked = time.monotonic()
-            deadline = asked + timeout.total_seconds()
+            deadline = time.monotonic() + timeout.total_seconds()
             number = next(self._ids)
             self._agent.send(deadline, "tick", id=number, cgroup_of=list(collectors))
             while True:
                 message = self._agent.receive(deadline)
                 # An answer that came too late for its own tick is still in the pipe.
                 if message.get("type") == "census" and message.get("id") == number:
-                    return census_of(message, self._columns, asked)
+                    return census_of(message, self._columns)
 
 
-def census_of(message: Message, columns: Sequence[str], asked: float) -> Census:
+def census_of(message: Message, columns: Sequence[str]) -> Census:
     """The agent's message as a value.
 
     Args:
         message: Of type `census`.
         columns: What the fields of a row are.
-        asked: Our monotonic clock when the table was asked for, s.
 
     Raises:
         DependencyError: A field is missing or of another kind.
@@ -53,7 +51,7 @@ def census_of(message: Message, columns: Sequence[str], asked: float) -> Census:
         ticks = int(fields["clk_tck"])
         read = _Rows(columns, ticks)
         return Census(
-            at_seconds=asked,
+            at_seconds=float(fields["mono"]),
             wall_seconds=float(fields["wall"]),
             boot_seconds=float(fields["boot_time"]),
             ticks_per_second=ticks,

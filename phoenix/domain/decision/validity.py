@@ -6,7 +6,8 @@
 | | receivers are not configured alike: the ratio of the rates in the two halves of the window is more than 5 % apart |
 | restart | a collector's CPU or received-points counter fell |
 | throttling | a collector's cgroup was throttled in the window |
-| clock | wall clock and monotonic clock part by more than half an interval between two scrapes |
+| clock | a host's own wall clock and monotonic clock, both read by its agent at one instant, part by more than half an |
+| | interval between two scrapes, however late they are asked for or arrive |
 | phase | an arm's newest point is older than 2.5 intervals, or absent, in more than 5 % of its scrapes |
 | missing | more than 5 % of the ticks dropped, or one arm missing more often than the other |
 | coverage | surely more than 105 % of the kernel's growth accounted for: something is counted twice |

@@ -1,7 +1,7 @@
 """Takes the scrapes of one host: both variants and the kernel's table at the same tick."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
@@ -43,6 +43,7 @@ class Measurement:
     ) -> None:
         self._name = host.name
         self._census = census
+        self._clock = _HostClock()
         self._timeout = min(max(interval, LEAST_TIMEOUT), MOST_TIMEOUT)
         self._critical = tuple(compile_pattern(pattern) for pattern in critical)
         self._kernel = KernelHistory(self._critical)
@@ -52,18 +53,19 @@ class Measurement:
         ]
         self._pids = [collector.pid for collector in (baseline, candidate) if collector is not None]
 
-    def scrape(self, number: int, at_seconds: float, *, measured: bool) -> Scrape:
+    def scrape(self, number: int, clock: Callable[[], float], *, measured: bool) -> Scrape:
         """Read both variants and the kernel's table at once; what fails is missing and says why.
 
         Args:
             number: 1 for the first scrape of the run.
-            at_seconds: Time since the run's first tick, s.
+            clock: Monotonic time since the run's first tick, s.
             measured: The warm-up is over.
         """
         with ThreadPoolExecutor(max_workers=len(self._arms)) as threads:
+            asked = clock()
             readings = [None if arm is None else threads.submit(arm.scraper.read) for arm in self._arms]
             census = self._take()
-            wall_seconds = census.wall_seconds if census else time.time()
+            at_seconds, wall_seconds = self._clock.place(census, asked, clock())
             self._kernel.observe(census)
             samples = [
                 None
@@ -88,6 +90,32 @@ class Measurement:
         except DependencyError:
             # The values that depend on it are absent in both samples; the scrape itself is not lost.
             return None
+
+
+class _HostClock:
+    """When a host was read, on the run's clock, and its wall clock at that same instant.
+
+    Both come from the host's own agent, so an answer that is late to be read or to arrive moves neither against the
+    other. A table that failed takes the time at which it was asked for and the wall clock that goes with it: what was
+    not read did not jump.
+    """
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+        self._last: tuple[float, float, float] | None = None
+
+    def place(self, census: Census | None, asked: float, heard: float) -> tuple[float, float]:
+        """Time since the run's first tick, and wall clock, s; `asked` and `heard` are on the run's clock."""
+        if census is not None:
+            if self._offset is None:
+                self._offset = asked - census.at_seconds
+            at = census.at_seconds + self._offset
+            self._last = at, census.wall_seconds, heard
+            return at, census.wall_seconds
+        if self._last is None:
+            return asked, time.time()
+        at, wall, last_heard = self._last
+        return at + asked - last_heard, wall + asked - last_heard
 
 
 class _Arm:

@@ -1,10 +1,23 @@
-"""An absolute schedule of ticks: late ones are left out, never bunched."""
+"""An absolute schedule of numbered ticks: late ones are left out, never bunched, and their numbers with them."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from threading import Event
+from typing import NamedTuple
+
+
+class Tick(NamedTuple):
+    """One tick of a schedule.
+
+    Attributes:
+        number: 1 for the first; a number that never comes is a tick that was left out.
+        at_seconds: Time since the first tick, s, when the wait for it ended.
+    """
+
+    number: int
+    at_seconds: float
 
 
 class Ticker:
@@ -24,23 +37,33 @@ class Ticker:
         self._clock = clock
         self._origin: float | None = None
         self._next = 0.0
+        self._number = 1
 
-    def wait(self) -> float:
+    def elapsed(self) -> float:
+        """Time since the first tick, s; 0 before it."""
+        return 0.0 if self._origin is None else self._clock() - self._origin
+
+    def wait(self) -> Tick:
         """Wait for the next tick; the first comes at once. Ticks that have passed meanwhile are left out.
 
         Returns:
-            Time since the first tick, s, when the wait ended; earlier than the tick where it was interrupted.
+            The tick; where the wait was interrupted, the one that is still to come, with the time of the interruption.
         """
-        now = self._clock()
         if self._origin is None:
-            self._origin = now
-        elapsed = now - self._origin
-        if elapsed > self._next:
-            passed = math.floor((elapsed - self._next) / self._interval)
-            self._next += (passed + 1) * self._interval
+            self._origin, elapsed = self._clock(), 0.0
+        else:
+            elapsed = self._leave_out_passed()
+        number = self._number
         if not self._interrupted.wait(max(0.0, self._next - elapsed)):
-            self._next += self._interval
-        return self._clock() - self._origin
+            self._advance(1)
+        return Tick(number, self.elapsed())
+
+    def ticks(self, last: int) -> Iterator[Tick]:
+        """Wait for one tick after another, up to the number `last`; not for a later one where that was left out."""
+        self._leave_out_passed()
+        while self._number <= last:
+            yield self.wait()
+            self._leave_out_passed()
 
     def align(self, ages: Sequence[float]) -> float:
         """Shift the schedule once so that collectors are read in the middle between two of their rounds.
@@ -49,11 +72,25 @@ class Ticker:
             ages: Age of each collector's newest point when it was read at the last tick, s.
 
         Returns:
-            By how much the ticks come later from now on, s; at most half an interval either way.
+            By how much the ticks come later from now on, s; at most half an interval either way. A tick that is so
+            moved into the past comes an interval later under its own number: nothing was missed.
         """
         shift = mid_interval_shift(ages, self._interval)
+        elapsed = self._leave_out_passed()
         self._next += shift
+        if self._next < elapsed:
+            self._next += self._interval
         return shift
+
+    def _leave_out_passed(self) -> float:
+        elapsed = self.elapsed()
+        if elapsed > self._next:
+            self._advance(math.floor((elapsed - self._next) / self._interval) + 1)
+        return elapsed
+
+    def _advance(self, ticks: int) -> None:
+        self._next += ticks * self._interval
+        self._number += ticks
 
 
 def mid_interval_shift(ages: Sequence[float], interval_seconds: float) -> float:

@@ -1,6 +1,7 @@
 """Scrapes both variants until the comparison decides, the time is up, or something ends the run."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 
 from phoenix.adapters.ports import Host
@@ -9,7 +10,7 @@ from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Scrape, Variant
 from phoenix.manifests.plan import lifetime
 from phoenix.services.measuring.measurement import Measurement
-from phoenix.services.measuring.ticker import Ticker
+from phoenix.services.measuring.ticker import Tick, Ticker
 from phoenix.services.run.context import Run
 from phoenix.services.run.deploying import first_death
 from phoenix.services.run.judging import save
@@ -28,24 +29,37 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
     run.enter(Phase.WARMING_UP)
     with ExitStack() as sessions:
         measurements = [_open(run, host, sessions) for host in run.hosts]
+        threads = sessions.enter_context(ThreadPoolExecutor(len(measurements), "scrape"))
         ticker = Ticker(run.spec.scrape_interval, run.halted)
         history: list[Scrape] = []
-        is_aligned = False
-        for number in range(1, run.spec.last_scrape() + 1):
-            at_seconds = ticker.wait()
+        is_aligned = is_measuring = False
+        for tick in ticker.ticks(run.spec.last_scrape()):
             run.check_stop()
-            run.keep_leases()
-            scrapes = [m.scrape(number, at_seconds, measured=number > run.spec.warmup) for m in measurements]
+            scrapes = _scrape(measurements, threads, tick, ticker, run.spec.warmup)
             run.store.add_scrapes(run.id, scrapes)
             history.extend(scrapes)
             ages = _export_ages(scrapes)
-            if not is_aligned and number <= run.spec.warmup and len(ages) == len(scrapes) * len(Variant):
+            if not is_aligned and tick.number <= run.spec.warmup and len(ages) == len(scrapes) * len(Variant):
                 ticker.align(ages)
                 is_aligned = True
-            if number == run.spec.warmup:
+            # Not the very number: a tick that was left out takes its number with it.
+            ends_warmup = not is_measuring and tick.number >= run.spec.warmup
+            if ends_warmup:
                 run.enter(Phase.MEASURING)
-            if _is_over(run, history, on_scrape):
+                is_measuring = True
+            if _is_over(run, history, on_scrape, ends_warmup=ends_warmup):
                 return
+
+
+def _scrape(
+    measurements: Sequence[Measurement], threads: Executor, tick: Tick, ticker: Ticker, warmup: int
+) -> list[Scrape]:
+    """All hosts at once: one that is slow must not make the others late."""
+    is_measured = tick.number > warmup
+    started = [
+        threads.submit(m.scrape, tick.number, ticker.elapsed, measured=is_measured) for m in measurements
+    ]
+    return [scrape.result() for scrape in started]
 
 
 def _export_ages(scrapes: Sequence[Scrape]) -> list[float]:
@@ -63,9 +77,9 @@ def _open(run: Run, host: Host, sessions: ExitStack) -> Measurement:
     )
 
 
-def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape) -> bool:
+def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape, *, ends_warmup: bool) -> bool:
     number = history[-1].number
-    ended = _ended_early(run, history)
+    ended = _ended_early(run, history, ends_warmup=ends_warmup)
     if ended:
         run.note("interrupted", {"reason": ended, "scrape": number})
     if number <= run.spec.warmup and not ended:
@@ -78,14 +92,15 @@ def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape) -> bool:
     return bool(ended) or is_late or comparison.verdict is not Verdict.INCONCLUSIVE
 
 
-def _ended_early(run: Run, history: Sequence[Scrape]) -> str:
+def _ended_early(run: Run, history: Sequence[Scrape], *, ends_warmup: bool) -> str:
     """What makes going on pointless, in words; "" while nothing does."""
     for host in run.hosts:
         if reason := first_death(host):
             return reason
     if reason := load_fault(run):
         return reason
-    if history[-1].number == run.spec.warmup and (missing := _never_matched(history)):
+    warmup = [scrape for scrape in history if scrape.number <= run.spec.warmup] if ends_warmup else []
+    if missing := _never_matched(warmup):
         return f"no living process matches {', '.join(missing)}; retention cannot be judged"
     return ""
 

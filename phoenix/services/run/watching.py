@@ -30,9 +30,11 @@ def watch(run: Run) -> str:
     with ExitStack() as sessions:
         measurements = [_open(run, host, sessions) for host in run.hosts]
         for number in range(1, rounds + 1):
-            at_seconds = ticker.wait()
+            ticker.wait()
             run.check_stop()
-            history += [m.scrape(number, at_seconds, measured=number > WATCH_WARMUP) for m in measurements]
+            history += [
+                m.scrape(number, ticker.elapsed, measured=number > WATCH_WARMUP) for m in measurements
+            ]
             if found := (*_deaths(run), *breaches(history, run.design(), is_last=number == rounds)):
                 return "; ".join(found)
     return ""
