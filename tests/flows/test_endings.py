@@ -14,7 +14,7 @@ import pytest
 
 from phoenix.composition import compose
 from phoenix.domain.record import EventKind
-from tests.support.experiments import Command, await_phase, newest, phoenix, write_spec
+from tests.support.experiments import Command, await_phase, dropping_candidate, newest, phoenix, write_spec
 from tests.support.faulty_driver import STEPS
 from tests.support.leftovers import files_below, is_listening, live_pids, processes_using
 from tests.support.waiting import eventually
@@ -126,7 +126,9 @@ def test_recover_after_everything_was_killed(home, tmp_path, phase):
 @pytest.mark.parametrize("step", STEPS)
 def test_an_exception_at_each_task_leaves_nothing(home, tmp_path, step):
     phoenix_here = compose()
-    record = phoenix_here.experiments.create(phoenix_here.drafts.read(write_spec(tmp_path)))
+    # It loses nginx, so that its verdict comes after a few scrapes.
+    spec = write_spec(tmp_path, candidate=dropping_candidate(tmp_path))
+    record = phoenix_here.experiments.create(phoenix_here.drafts.read(spec))
     driver = [sys.executable, "-m", "tests.support.faulty_driver", step, record.id]
     ended = subprocess.run(driver, capture_output=True, text=True, timeout=180, check=False)
     if step == "clean-up":

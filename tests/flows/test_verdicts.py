@@ -7,47 +7,15 @@ import os
 import signal
 
 import pytest
-import yaml
 
 from phoenix.composition import compose
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import EventKind
-from tests.support.experiments import Command, await_phase, newest, phoenix, write_spec
+from tests.support.experiments import Command, await_phase, dropping_candidate, newest, phoenix, write_spec
 from tests.support.leftovers import live_pids, processes_using
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("collector_binary", "prefect_server")]
-
-DROPS_NGINX = {
-    "receivers": {
-        "host_metrics": {
-            "collection_interval": "1s",
-            "scrapers": {
-                "process": {
-                    "mute_process_all_errors": True,
-                    "metrics": {"process.threads": {"enabled": True}},
-                    "resource_attributes": {"process.command_line": {"enabled": False}},
-                }
-            },
-        }
-    },
-    "processors": {
-        "memory_limiter": {"check_interval": "1s", "limit_mib": 256},
-        "filter/quiet": {"metrics": {"resource": ['attributes["process.executable.name"] == "nginx"']}},
-        "batch": {"timeout": "200ms"},
-    },
-    "exporters": {"debug": {}},
-    "service": {
-        "pipelines": {
-            "metrics": {
-                "receivers": ["host_metrics"],
-                "processors": ["memory_limiter", "filter/quiet", "batch"],
-                "exporters": ["debug"],
-            }
-        }
-    },
-}
-"""What its author meant to keep: a filter drops what matches."""
 
 WARMUP = 3
 
@@ -85,14 +53,14 @@ def assert_gone(home, document) -> None:
 @pytest.fixture(scope="module")
 def dropping(home, files):
     """A candidate that drops a critical process, with each wish; on hosts of their own, all at once."""
-    (files / "quiet.yaml").write_text(yaml.safe_dump(DROPS_NGINX))
+    candidate = dropping_candidate(files)
     load = {"profile": "realistic", "processes": 20, "seed": 7}
     running = {
         wish: run(
             write_spec(
                 files,
                 f"drops-{wish}",
-                candidate={"file": "quiet.yaml"},
+                candidate=candidate,
                 targets=[f"local://{wish}"],
                 load=load,
                 onPromote=wish,

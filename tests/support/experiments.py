@@ -32,6 +32,44 @@ QUICK = {
 """As short as an experiment can be: 3 scrapes to warm up and 24 to judge, one a second."""
 
 
+DROPS_NGINX = {
+    "receivers": {
+        "host_metrics": {
+            "collection_interval": "1s",
+            "scrapers": {
+                "process": {
+                    "mute_process_all_errors": True,
+                    "metrics": {"process.threads": {"enabled": True}},
+                    "resource_attributes": {"process.command_line": {"enabled": False}},
+                }
+            },
+        }
+    },
+    "processors": {
+        "memory_limiter": {"check_interval": "1s", "limit_mib": 256},
+        "filter/quiet": {"metrics": {"resource": ['attributes["process.executable.name"] == "nginx"']}},
+        "batch": {"timeout": "200ms"},
+    },
+    "exporters": {"debug": {}},
+    "service": {
+        "pipelines": {
+            "metrics": {
+                "receivers": ["host_metrics"],
+                "processors": ["memory_limiter", "filter/quiet", "batch"],
+                "exporters": ["debug"],
+            }
+        }
+    },
+}
+"""What its author meant to keep: a filter drops what matches."""
+
+
+def dropping_candidate(folder: Path) -> dict[str, str]:
+    """A pipeline that loses nginx, as a spec names it: its experiment ends in ROLL_BACK after a few scrapes."""
+    (folder / "quiet.yaml").write_text(yaml.safe_dump(DROPS_NGINX))
+    return {"file": "quiet.yaml"}
+
+
 def write_spec(folder: Path, name: str = "quick", **changes: Any) -> Path:
     """An experiment file: QUICK with some fields changed; None removes a field."""
     spec = {key: value for key, value in {**QUICK, **changes}.items() if value is not None}
