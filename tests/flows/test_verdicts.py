@@ -7,6 +7,7 @@ import os
 import signal
 
 import pytest
+import yaml
 
 from phoenix.composition import compose
 from phoenix.domain.phases import Outcome, Phase
