@@ -35,7 +35,6 @@ demo: collector ## a real experiment on this machine, to its verdict
 
 test: .venv/installed-dev collector ## everything, real parts included
 	@$(BIN)/python -m pytest -m "not soak" $(TESTS)
-	@cd collector && go test ./...
 
 soak: .venv/installed-dev collector ## the full counts of kill, fuzz and soak cases
 	@$(BIN)/python -m pytest -m soak $(TESTS)
