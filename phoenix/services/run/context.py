@@ -55,7 +55,7 @@ class Run:
         self._halt_reason = ""
 
     def halt(self, reason: str) -> None:
-        """Ask the run to end at its next look; safe inside a signal handler, for it writes nothing."""
+        """Ask the run to end at its next look. Not inside a signal handler: setting an event may wait for itself."""
         self._halt_reason = self._halt_reason or reason
         self.halted.set()
 
