@@ -15,6 +15,9 @@ from phoenix.adapters.prefect.flow_runs import STARTER_PIPE
 from phoenix.adapters.prefect.server import owned_server
 from phoenix.services.run.context import Run
 
+LEAVE_SECONDS = 15.0
+"""From the end of a flow to the end of its process, at most; ending a server takes 10 s of it at most."""
+
 DRAIN_SECONDS = 5.0
 """Draining takes milliseconds; a server that hangs must not hold the clean ending up."""
 
@@ -32,12 +35,20 @@ def drive(flow: Callable[[str], object]) -> None:
             stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
         try:
             flow(experiment)
-        finally:
-            _send_what_is_queued()
+        except BaseException:
+            _send_what_is_queued(exit_code=1)
+            raise
+        _send_what_is_queued(exit_code=0)
 
 
-def _send_what_is_queued() -> None:
-    """Send logs and events while there is a server: at exit they would be tried for a minute against none."""
+def _send_what_is_queued(exit_code: int) -> None:
+    """Send logs and events while there is a server: at exit they would be tried for a minute against none.
+
+    The hosts are clean and the record is written by now, so a server that hangs may not hold us: we leave without it.
+    """
+    patience = threading.Timer(LEAVE_SECONDS, os._exit, (exit_code,))
+    patience.daemon = True
+    patience.start()
     APILogWorker.drain_all(timeout=DRAIN_SECONDS, at_exit=False)
     EventsWorker.drain_all(timeout=DRAIN_SECONDS, at_exit=False)
 
