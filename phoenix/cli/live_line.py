@@ -2,6 +2,7 @@
 
 from phoenix.cli.live_state import Sight
 from phoenix.domain.metrics import Metric
+from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Variant
 from phoenix.services.views.wording import amount, clean, elapsed, span, standing, state_of
 
@@ -19,6 +20,8 @@ def line_of(sight: Sight) -> str:
     parts = [f"{clean(s['name'])}: {sight.phase.value.replace('_', ' ')}"]
     if took is not None:
         parts[0] += f" at {span(took)}"
+    elif sight.phase is Phase.PENDING:
+        parts[0] += ": its flow is starting (a first Prefect server takes up to half a minute)"
     if sight.last_number:
         wanted = sight.spec.warmup + sight.spec.minimum_scrapes
         parts.append(f"scrape {sight.last_number:,} of at least {wanted:,}")

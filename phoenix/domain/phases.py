@@ -20,7 +20,7 @@ class Phase(StrEnum):
         phase._value_, phase.verb, phase.meaning = value, verb, meaning
         return phase
 
-    PENDING = "pending", "wait", "recorded; nothing has been started"
+    PENDING = "pending", "wait", "recorded; its flow is starting, nothing runs on a host yet"
     VALIDATING = (
         "validating",
         "validate",
