@@ -141,14 +141,16 @@ def test_an_exception_at_each_task_leaves_nothing(home, tmp_path, step):
     assert_nothing_left(home)
 
 
-def test_a_cancel_in_prefect_stops_and_cleans_up(home, tmp_path):
+def test_a_cancel_in_prefect_stops_and_cleans_up(home, tmp_path, prefect_server):
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+    from prefect.settings import PREFECT_API_URL, temporary_settings
     from prefect.states import Cancelling
 
     command = Command("experiment", "run", "-f", write_spec(tmp_path))
     record = await_phase("measuring")
-    with get_client(sync_client=True) as client:
+    # Settings are read when prefect is first imported, which an earlier test may have done without a server.
+    with temporary_settings({PREFECT_API_URL: prefect_server}), get_client(sync_client=True) as client:
         named = FlowRunFilter(name=FlowRunFilterName(any_=[record.id]))
         (flow_run,) = client.read_flow_runs(flow_run_filter=named)
         client.set_flow_run_state(flow_run.id, Cancelling())
