@@ -40,7 +40,7 @@ def test_a_flow_waits_seconds_for_its_server(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     with temporary_settings():
         assert PREFECT_API_REQUEST_TIMEOUT.value() == 5
-        assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
+        assert PREFECT_CLIENT_MAX_RETRIES.value() == 2
 
 
 def test_after_the_failures_that_are_borne_nothing_is_tried(run, caplog):

@@ -12,9 +12,10 @@ STARTER_PIPE = "PHOENIX_STARTER_PIPE"
 """Set in a child's environment: its standard input is a pipe that ends when its starter does."""
 
 _PATIENCE = {
-    # A server that hangs or is gone must not hold a run up: by default one call is tried for minutes.
+    # A server that hangs or is gone must not hold a run up: by default one call is tried for minutes. Two more tries
+    # outlast the moment in which its SQLite is locked by another run that starts.
     "PREFECT_API_REQUEST_TIMEOUT": "5",
-    "PREFECT_CLIENT_MAX_RETRIES": "0",
+    "PREFECT_CLIENT_MAX_RETRIES": "2",
 }
 
 LAST_LINES = 5
