@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from phoenix.adapters.hosts.free_ports import free_ports
 from phoenix.domain.errors import DependencyError
 
 START_PATIENCE_SECONDS = 120
@@ -39,7 +39,7 @@ def owned_server() -> Generator[str]:
     Raises:
         DependencyError: If it does not answer in time, with the end of its output.
     """
-    port = _free_port()
+    (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}/api"
     process = _start(port)
     try:
@@ -91,9 +91,3 @@ def _await_health(process: subprocess.Popen[bytes], url: str) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise DependencyError(f"The Prefect server did not answer within {START_PATIENCE_SECONDS} s.")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
