@@ -5,7 +5,7 @@ Whatever happens on the way, the clean-up runs, is checked, and the record says 
 
 from prefect import flow
 
-from flows.driver import drive, heed_signals
+from flows.driver import drive, driven
 from phoenix.composition import compose
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Variant
@@ -27,8 +27,7 @@ def experiment(experiment: str) -> None:
         experiment: Its id.
     """
     run = compose().experiments.open_run(experiment)
-    heed_signals(run)
-    with ended(run, clean_up):
+    with driven(run), ended(run, clean_up):
         validate_configurations(run)
         take_hosts(run, Phase.DEPLOYING)
         deploy_pipeline(run, Variant.BASELINE)

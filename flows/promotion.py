@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.driver import drive, heed_signals
+from flows.driver import drive, driven
 from phoenix.composition import compose
 from phoenix.domain.phases import Phase
 from phoenix.services.run.ending import ended
@@ -19,8 +19,7 @@ def promotion(experiment: str) -> None:
         experiment: Its id.
     """
     run = compose().experiments.open_run(experiment)
-    heed_signals(run)
-    with ended(run, clean_up):
+    with driven(run), ended(run, clean_up):
         take_hosts(run, Phase.PROMOTING)
         promote(run)
 

@@ -2,6 +2,10 @@
 
 import os
 import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
@@ -13,6 +17,22 @@ from phoenix.adapters.prefect.flow_runs import flow_environment
 from tasks import artifacts
 from tasks.publishing import FAILURES_BORNE, attempt
 from tests.support.waiting import eventually
+
+LOCKED_SECONDS = 25
+"""Longer than three tries of five seconds each and the pauses between them."""
+
+TOUCHING_FLOW = """
+import sys
+from pathlib import Path
+from prefect import flow
+from flows.driver import drive
+
+@flow
+def touching(path: str) -> None:
+    Path(path).touch()
+
+drive(touching)
+"""
 
 
 class Seen(SimpleNamespace):
@@ -40,7 +60,23 @@ def test_a_flow_waits_seconds_for_its_server(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     with temporary_settings():
         assert PREFECT_API_REQUEST_TIMEOUT.value() == 5
-        assert PREFECT_CLIENT_MAX_RETRIES.value() == 2
+
+
+@pytest.mark.real
+def test_a_run_starts_although_the_server_is_locked_for_seconds(prefect_server, tmp_path):
+    database = Path(os.environ["PREFECT_HOME"]) / "prefect.db"
+    with sqlite3.connect(database, isolation_level=None, timeout=30) as locker:
+        locker.execute("BEGIN IMMEDIATE")
+        started = subprocess.Popen(
+            [sys.executable, "-c", TOUCHING_FLOW, str(tmp_path / "ran")], env=flow_environment(tmp_path)
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            started.wait(LOCKED_SECONDS)
+        assert not (tmp_path / "ran").exists()
+        locker.execute("ROLLBACK")
+    locker.close()
+    assert started.wait(120) == 0
+    assert (tmp_path / "ran").exists()
 
 
 def test_after_the_failures_that_are_borne_nothing_is_tried(run, caplog):
@@ -76,10 +112,11 @@ def test_a_signal_halts_the_run_from_another_thread(run, monkeypatch, number):
     before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     monkeypatch.delenv(driver.STARTER_PIPE, raising=False)
     try:
-        driver.heed_signals(run)
-        with run.halted._cond:  # the lock that `Event.set` takes, held by the code that is interrupted
-            os.kill(os.getpid(), number)
-        eventually(run.halted.is_set, what="the run to be halted")
+        with driver.driven(run):
+            assert PREFECT_CLIENT_MAX_RETRIES.value() == driver.RETRIES_WHILE_HOSTS_ARE_HELD
+            with run.halted._cond:  # the lock that `Event.set` takes, held by the code that is interrupted
+                os.kill(os.getpid(), number)
+            eventually(run.halted.is_set, what="the run to be halted")
     finally:
         for n, handler in before.items():
             signal.signal(n, handler)

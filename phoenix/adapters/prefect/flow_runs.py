@@ -11,12 +11,8 @@ from phoenix.adapters.ports import FlowProcess
 STARTER_PIPE = "PHOENIX_STARTER_PIPE"
 """Set in a child's environment: its standard input is a pipe that ends when its starter does."""
 
-_PATIENCE = {
-    # A server that hangs or is gone must not hold a run up: by default one call is tried for minutes. Two more tries
-    # outlast the moment in which its SQLite is locked by another run that starts.
-    "PREFECT_API_REQUEST_TIMEOUT": "5",
-    "PREFECT_CLIENT_MAX_RETRIES": "2",
-}
+_REQUEST_TIMEOUT_SECONDS = "5"
+"""A server that hangs or is gone must not hold a run up: by default one call is tried for a minute."""
 
 LAST_LINES = 5
 """The end of a traceback says what happened; the rest is in the log."""
@@ -59,7 +55,7 @@ def flow_environment(home: Path) -> dict[str, str]:
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         PREFECT_LOGGING_EXTRA_LOGGERS="phoenix",
         PREFECT_LOGGING_COLORS="false",
-        **_PATIENCE,
+        PREFECT_API_REQUEST_TIMEOUT=_REQUEST_TIMEOUT_SECONDS,
     )
     if "PREFECT_API_URL" not in environment:
         environment["PREFECT_HOME"] = str(home / "prefect")
