@@ -162,10 +162,8 @@ USES: dict[str, Callable[[ExperimentStore], object]] = {
     "drive": lambda store: store.drive("exp-none", None),
     "claim": lambda store: store.claim("exp-none", Driver("boot", 1, 1), instead_of=None),
     "beat": lambda store: store.beat("exp-none"),
-    "save_findings": lambda store: store.save_findings("exp-none", ()),
     "save_result": lambda store: store.save_result("exp-none", {}),
     "finish": lambda store: store.finish("exp-none", Phase.FAILED, Outcome.NONE, "x"),
-    "set_outcome": lambda store: store.set_outcome("exp-none", Outcome.NONE),
     "add_scrapes": lambda store: store.add_scrapes("exp-none", [a_scrape()]),
     "scrapes": lambda store: store.scrapes("exp-none"),
 }
@@ -343,16 +341,10 @@ def test_of_two_claims_one_wins(store: ExperimentStore, experiment: str):
     assert store.get(experiment).driver == second
 
 
-def test_findings_result_and_outcome_are_replaced(store: ExperimentStore, experiment: str):
-    store.save_findings(experiment, [{"path": "a"}, {"path": "b"}])
-    store.save_findings(experiment, [{"path": "c"}])
+def test_a_result_is_replaced(store: ExperimentStore, experiment: str):
     store.save_result(experiment, {"n": 24})
     store.save_result(experiment, {"n": 25, "intervals": [[0.1, 0.2]]})
-    store.set_outcome(experiment, Outcome.REPORTED)
-    record = store.get(experiment)
-    assert record.findings == ({"path": "c"},)
-    assert record.result == {"n": 25, "intervals": [[0.1, 0.2]]}
-    assert record.outcome is Outcome.REPORTED
+    assert store.get(experiment).result == {"n": 25, "intervals": [[0.1, 0.2]]}
 
 
 def test_scrapes_come_back_exactly_by_number_then_host(store: ExperimentStore, experiment: str):

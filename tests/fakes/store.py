@@ -116,9 +116,6 @@ class FakeExperimentStore(ExperimentStore):
     def beat(self, experiment: str) -> ExperimentRecord:
         return self._change(experiment, heartbeat_at=self._now())
 
-    def save_findings(self, experiment: str, findings: Sequence[Mapping[str, object]]) -> None:
-        self._change(experiment, findings=tuple(plain(finding) for finding in findings))
-
     def save_result(self, experiment: str, result: Mapping[str, object]) -> None:
         self._change(experiment, result=plain(result))
 
@@ -130,9 +127,6 @@ class FakeExperimentStore(ExperimentStore):
             now, why = self._now(), storable(error)
             self._change(experiment, phase=phase, outcome=outcome, error=why, finished_at=now, driver=None)
             self._write(experiment, EventKind.PHASE, phase, {"outcome": str(outcome), "error": why}, now)
-
-    def set_outcome(self, experiment: str, outcome: Outcome) -> None:
-        self._change(experiment, outcome=outcome)
 
     def add_scrapes(self, experiment: str, scrapes: Sequence[Scrape]) -> None:
         with self._lock:

@@ -136,9 +136,6 @@ class SqlExperimentStore(ExperimentStore):
             )
         return record_of(row)
 
-    def save_findings(self, experiment: str, findings: Sequence[Mapping[str, object]]) -> None:
-        self._update(experiment, findings=[plain(finding) for finding in findings])
-
     def save_result(self, experiment: str, result: Mapping[str, object]) -> None:
         self._update(experiment, result=plain(result))
 
@@ -154,9 +151,6 @@ class SqlExperimentStore(ExperimentStore):
             _set(connection, experiment, **ending, **driver_row(None))
             facts = {"outcome": str(outcome), "error": why}
             _write(connection, experiment, EventKind.PHASE, phase, facts, at=now)
-
-    def set_outcome(self, experiment: str, outcome: Outcome) -> None:
-        self._update(experiment, outcome=str(outcome))
 
     def add_scrapes(self, experiment: str, scrapes: Sequence[Scrape]) -> None:
         """The same scrape twice is one; another one of that number and host is a StateError, and none is written."""
