@@ -10,7 +10,17 @@ configurations. A rule takes the whole configuration and yields every finding it
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from phoenix.domain.findings import Finding, Severity
-from phoenix.domain.rules import exports, filters, identity, inputs, listeners, metric_names, order, secrets
+from phoenix.domain.rules import (
+    exports,
+    filters,
+    identity,
+    inputs,
+    listeners,
+    metric_names,
+    order,
+    secrets,
+    url_secrets,
+)
 from phoenix.domain.rules.context import Context, context_of
 
 Rule = Callable[[Context], Iterable[Finding]]
@@ -19,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     inputs.reads_processes,
     listeners.check,
     secrets.check,
+    url_secrets.check,
     filters.check,
     identity.on_datapoints,
     identity.misspelt,
