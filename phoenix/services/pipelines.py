@@ -13,7 +13,13 @@ from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.findings import Finding, Severity, errors
 from phoenix.domain.paths import join_path
 from phoenix.domain.patterns import join_patterns
-from phoenix.domain.pipelines.parameters import Resolution, from_text, resolve_parameters
+from phoenix.domain.pipelines.parameters import (
+    Parameter,
+    ParameterType,
+    Resolution,
+    from_text,
+    resolve_parameters,
+)
 from phoenix.domain.pipelines.pipeline import (
     CRITICAL_PARAMETER,
     EXPORTERS_PARAMETER,
@@ -30,6 +36,7 @@ from phoenix.manifests.slots import (
     measurement_environ,
     slot_config,
 )
+from phoenix.services.exporters_text import exporters_of_text
 
 SAMPLE_ENVIRON = measurement_environ("127.0.0.1:1", "127.0.0.1:2", ("127.0.0.1", 3))
 """Addresses of the right form: `validate` opens none of them."""
@@ -106,6 +113,31 @@ class Pipelines:
             return self._resolve_file(ref.file, base_folder, critical, scrape_interval, path)
         return self._resolve_entry(ref, critical, scrape_interval, path)
 
+    def named(self, name_or_file: str, settings: Mapping[str, str] | None = None) -> ResolvedPipeline:
+        """The pipeline that a person named, fit to serve: nothing in it is an error.
+
+        Args:
+            name_or_file: Name or alias of the catalog, else a path.
+            settings: Parameters of a catalog pipeline, as text (`--set NAME=TEXT`).
+
+        Raises:
+            SpecError: If there is no such pipeline, a setting is wrong, or a rule refuses the configuration; carries
+                every fault.
+        """
+        if _is_path(name_or_file):
+            _refuse_settings(settings)
+            resolved = self._resolve_file(name_or_file, Path(), (), None, "")
+        else:
+            _, resolved = self.show(name_or_file, settings)
+        if found := errors(resolved.findings):
+            raise SpecError(
+                f"{name_or_file} cannot be deployed: {found[0].reason}.",
+                findings=resolved.findings,
+                code="wrong_pipeline",
+                hint=found[0].fix,
+            )
+        return resolved
+
     def validate(self, name_or_file: str, settings: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
         """Everything that is wrong with a pipeline: the YAML guard's findings, the collector's, the rules'.
 
@@ -126,8 +158,7 @@ class Pipelines:
                 return fault.findings
             config = slot_config(resolved.own, resolved.production).config
             return self._judge(config, str(resolved.parameters.get(CRITICAL_PARAMETER, "")))
-        if settings:
-            raise SpecError("A file has no parameters to set.", hint="leave out --set, or edit the file")
+        _refuse_settings(settings)
         try:
             config = load_mapping(Path(name_or_file))
         except SpecError as fault:
@@ -219,9 +250,20 @@ def _of_experiment(
 def _from_settings(pipeline: Pipeline, settings: Mapping[str, str]) -> Resolution:
     declared = {parameter.name: parameter for parameter in pipeline.parameters}
     given = {
-        name: from_text(declared[name], text) if name in declared else text for name, text in settings.items()
+        name: _value_of(declared[name], text) if name in declared else text for name, text in settings.items()
     }
     return resolve_parameters(pipeline.parameters, given)
+
+
+def _value_of(parameter: Parameter, text: str) -> object:
+    return (
+        exporters_of_text(text) if parameter.type is ParameterType.EXPORTERS else from_text(parameter, text)
+    )
+
+
+def _refuse_settings(settings: Mapping[str, str] | None) -> None:
+    if settings:
+        raise SpecError("A file has no parameters to set.", hint="leave out --set, or edit the file")
 
 
 def _refuse(findings: Sequence[Finding], message: str) -> None:

@@ -1,5 +1,6 @@
 """The verbs on pipelines."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from phoenix.adapters.catalog import Catalog, shipped_folder
 from phoenix.adapters.collector.validation import validate
 from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.errors import SpecError, StateError
+from phoenix.domain.findings import Severity
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.services.pipelines import Pipelines
 from tests.manifests.test_collector import CONFIG
@@ -86,6 +88,61 @@ def test_an_interval_that_was_chosen_is_overridden_with_a_warning():
 def test_an_alias_resolves_to_the_name_and_the_same_version():
     named, aliased = resolve({"pipeline": "process-topk-v1"}), resolve({"pipeline": "topk"})
     assert (aliased.name, aliased.own.version) == (named.name, named.own.version)
+
+
+BACKEND = {"otlp_http": {"endpoint": "https://otlp.example.com", "headers": {"api-key": "${env:KEY}"}}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{otlp_http: {endpoint: "https://otlp.example.com", headers: {api-key: "${env:KEY}"}}}',
+        json.dumps(BACKEND),
+        dump_yaml(BACKEND),
+    ],
+    ids=["flow", "json", "block"],
+)
+def test_exporters_are_set_as_yaml_or_json(text):
+    _, shown = PIPELINES.show("topk", {"exporters": text})
+    assert shown.production.exporters == BACKEND
+
+
+def test_exporters_are_set_by_a_file(tmp_path):
+    (tmp_path / "e.yaml").write_text(dump_yaml(BACKEND))
+    _, shown = PIPELINES.show("topk", {"exporters": f"@{tmp_path / 'e.yaml'}"})
+    assert shown.production.exporters == BACKEND
+
+
+@pytest.mark.parametrize(
+    "text", ["{a", "@", "@/absent.yaml", "@/dev/zero", "text", "- otlp_http", "{a: 1}", "{a: {}, a: {}}"]
+)
+def test_exporters_that_are_none_are_refused_with_the_place(text):
+    with pytest.raises(SpecError) as caught:
+        PIPELINES.show("topk", {"exporters": text})
+    assert caught.value.findings[0].path.startswith("parameters.exporters")
+
+
+def test_a_secret_among_the_exporters_is_an_error():
+    _, shown = PIPELINES.show("topk", {"exporters": "{otlp_http: {headers: {api-key: abc}}}"})
+    assert [(f.severity, f.code, f.path) for f in shown.findings] == [
+        (Severity.ERROR, "inline_secret", "exporters.otlp_http.headers.api-key")
+    ]
+
+
+def test_a_pipeline_may_be_named_or_be_a_file(folder):
+    assert PIPELINES.named("topk", {"k": "3"}).parameters["k"] == 3
+    assert list(PIPELINES.named(str(folder / "c.yaml")).production.exporters) == ["debug"]
+
+
+def test_a_pipeline_with_a_secret_cannot_be_deployed():
+    with pytest.raises(SpecError) as caught:
+        PIPELINES.named("topk", {"exporters": "{otlp_http: {endpoint: 'http://a:b@c'}}"})
+    assert [f.code for f in caught.value.findings] == ["inline_secret"]
+
+
+def test_a_file_has_nothing_to_set(folder):
+    with pytest.raises(SpecError, match="no parameters"):
+        PIPELINES.named(str(folder / "c.yaml"), {"k": "3"})
 
 
 def test_exporters_go_to_production_only():
