@@ -1,60 +1,26 @@
 """The contract of `ExperimentStore`, over the fake and over the real one on each database."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine
 
 from phoenix.adapters.ports import ExperimentStore
-from phoenix.adapters.store.engine import open_engine
 from phoenix.adapters.store.experiments import SqlExperimentStore
 from phoenix.domain.errors import StateError
 from phoenix.domain.metrics import Metric
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
 from phoenix.domain.samples import ArmSample, ProcessIdentity, Scrape
-from tests.adapters.store import postgresql
 from tests.fakes.store import FakeExperimentStore
-
-START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-
-
-class Clock:
-    """Each look is a second later."""
-
-    def __init__(self) -> None:
-        self.moment = START
-
-    def __call__(self) -> datetime:
-        self.moment += timedelta(seconds=1)
-        return self.moment
+from tests.support.clocks import START, Clock
 
 
-@pytest.fixture(scope="session")
-def postgresql_url() -> Generator[str]:
-    why = postgresql.why_missing()
-    if why is not None:
-        pytest.skip(why)
-    with postgresql.server() as url:
-        yield url
-
-
-@pytest.fixture(params=["fake", "sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
-def store(request: pytest.FixtureRequest) -> Generator[ExperimentStore]:
-    if request.param == "fake":
-        yield FakeExperimentStore(now=Clock())
-        return
-    is_sqlite = request.param == "sqlite"
-    path = request.getfixturevalue("tmp_path") if is_sqlite else None
-    url = f"sqlite:///{path}/state/phoenix.db" if is_sqlite else request.getfixturevalue("postgresql_url")
-    engine = open_engine(url)
-    if not is_sqlite:
-        with engine.begin() as connection:
-            connection.execute(text("TRUNCATE experiments, events, scrapes"))
-    yield SqlExperimentStore(engine, now=Clock())
-    engine.dispose()
+@pytest.fixture
+def store(database: Engine | None, clock: Clock) -> ExperimentStore:
+    return FakeExperimentStore(now=clock) if database is None else SqlExperimentStore(database, now=clock)
 
 
 def a_record(

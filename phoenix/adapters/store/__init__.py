@@ -1,4 +1,4 @@
-"""The store: experiments, their ledger and their scrapes, in SQLite or PostgreSQL by SQLAlchemy Core.
+"""The store: experiments, deployments and saved targets, in SQLite or PostgreSQL by SQLAlchemy Core.
 
 Contract: every verb is one transaction; whatever SQL raises leaves here as one of our errors. `sqlite` is the only
 module that knows what is special about SQLite, `migrations` the only one that imports alembic. Nothing here is

@@ -44,6 +44,13 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
 
 
+def exact(text: str) -> str:
+    """`text`, for what is compared or hashed later: ValueError where a database column would change it."""
+    if storable(text) != text:
+        raise ValueError("the text holds NUL or lone surrogates; a database cannot keep it as it is")
+    return text
+
+
 def encode_scrape(scrape: Scrape) -> dict[str, object]:
     """The scrape as a JSON-compatible document."""
     arms = {"baseline": scrape.baseline, "candidate": scrape.candidate}

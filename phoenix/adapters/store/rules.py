@@ -41,13 +41,23 @@ def is_finished_already(experiment: str, at: tuple[Phase, Outcome], to: tuple[Ph
 
 def unknown_experiment(reference: str, known: Iterable[str]) -> StateError:
     """The error for a name or id that is not there, with what it may have meant."""
-    near = get_close_matches(reference, sorted(set(known)), n=3)
-    guess = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else "."
+    near, guess = _near(reference, known)
     return StateError(
         f"There is no experiment {reference!r}{guess}",
         code="unknown_experiment",
         hint="phoenix experiment list",
         details={"experiment": reference, "near": near},
+    )
+
+
+def unknown_target_name(name: str, known: Iterable[str]) -> StateError:
+    """The error for a target that nobody saved under this name, with what it may have meant."""
+    near, guess = _near(name, known)
+    return StateError(
+        f"No target is saved as {name!r}{guess}",
+        code="unknown_target_name",
+        hint="phoenix config target list",
+        details={"target": name, "near": near},
     )
 
 
@@ -95,3 +105,9 @@ def _over(experiment: str, phase: Phase, outcome: Outcome, what: str) -> StateEr
         hint="Start a new experiment.",
         details={"experiment": experiment, "phase": str(phase), "outcome": str(outcome)},
     )
+
+
+def _near(name: str, known: Iterable[str]) -> tuple[list[str], str]:
+    """The names that `name` may have meant, and the end of the sentence that says so."""
+    near = get_close_matches(name, sorted(set(known)), n=3)
+    return near, f"; did you mean {' or '.join(repr(other) for other in near)}?" if near else "."

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    text,
 )
 
 from phoenix.adapters.store.encoding import as_utc
@@ -102,3 +103,51 @@ SCRAPES = Table(
     Column("body", JSON, nullable=False),
 )
 """`body` is the whole scrape (`encoding`); JSON and not JSONB, which would round and reorder."""
+
+_ACTIVE = text("state = 'active'")
+
+REVISIONS = Table(
+    "revisions",
+    METADATA,
+    Column("host", String, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", String, nullable=False, index=True),
+    Column("owner", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("pipeline", String, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("version", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("variables", JSON, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("asked_by", String, nullable=False),
+    Column("previous", Integer),
+    Column("error", String, nullable=False),
+    Column("driver_machine", String),
+    Column("driver_pid", BigInteger),
+    Column("driver_started", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("activated_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("config", String, nullable=False),
+    Index("uq_revisions_active", "host", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
+)
+"""The index `uq_revisions_active` holds that one revision of a host serves, whatever the code does."""
+
+OWED_CLEANUPS = Table(
+    "owed_cleanups",
+    METADATA,
+    Column("host", String, primary_key=True),
+    Column("owner", String, primary_key=True),
+    Column("why", String, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+TARGETS = Table(
+    "targets",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("uri", String, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)

@@ -1,7 +1,8 @@
 """The schema's revisions and the way to the newest one.
 
 To change the schema: change `tables`, add `versions/NNNN_subject.py` and its number to `REVISIONS`. A test holds
-the three together. There is no way back: a copy of the database is.
+the three together. No command of ours goes back, for that loses what the newer tables hold: keep a copy of the
+database. `downgrade` is for whoever must do it by hand.
 """
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from phoenix.adapters.store.transactions import lock_schema, reading, writing
 from phoenix.domain.errors import StateError
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Oldest first. Listed here because asking alembic costs its import, which is half of a short command."""
 
 VERSION_TABLE = "phoenix_schema"

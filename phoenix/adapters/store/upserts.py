@@ -1,0 +1,18 @@
+"""One statement that adds a row or changes the one that is there, in each database's own words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def upsert(connection: Connection, table: Table, row: Mapping[str, Any], *, changed: Sequence[str]) -> None:
+    """Add `row`; where one of its primary key is there, set `changed` of it and keep the rest.
+
+    One statement: two that look first and write then fail when two processes add the same row at once.
+    """
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(dict(row))
+    new = {name: statement.excluded[name] for name in changed}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=new))
