@@ -14,10 +14,18 @@ from phoenix.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Engine
+
     from phoenix.adapters.archive import Archive
     from phoenix.adapters.catalog import Catalog
     from phoenix.adapters.collector.installer import CollectorInstaller
-    from phoenix.adapters.ports import ConfigValidator, ExperimentStore, HostDirectory
+    from phoenix.adapters.ports import (
+        ConfigValidator,
+        DeploymentStore,
+        ExperimentStore,
+        HostDirectory,
+        TargetStore,
+    )
     from phoenix.domain.record import Driver
     from phoenix.services.drafts import Drafts
     from phoenix.services.experiments import Experiments
@@ -73,10 +81,21 @@ class Phoenix:
 
     @cached_property
     def store(self) -> ExperimentStore:
-        from phoenix.adapters.store.engine import open_engine
         from phoenix.adapters.store.experiments import SqlExperimentStore
 
-        return SqlExperimentStore(open_engine(self.settings.store_url()))
+        return SqlExperimentStore(self._database)
+
+    @cached_property
+    def deployment_store(self) -> DeploymentStore:
+        from phoenix.adapters.store.deployments import SqlDeploymentStore
+
+        return SqlDeploymentStore(self._database)
+
+    @cached_property
+    def target_store(self) -> TargetStore:
+        from phoenix.adapters.store.targets import SqlTargetStore
+
+        return SqlTargetStore(self._database)
 
     @cached_property
     def archive(self) -> Archive:
@@ -108,6 +127,12 @@ class Phoenix:
         from phoenix.services.recovery import Recovery
 
         return Recovery(self.store, self.experiments, is_alive)
+
+    @cached_property
+    def _database(self) -> Engine:
+        from phoenix.adapters.store.engine import open_engine
+
+        return open_engine(self.settings.store_url())
 
     def _collector(self) -> Path:
         return self.installer.installed().path
