@@ -53,6 +53,7 @@ class CollectorLaunch:
         version: sha256 of the pipeline's own part.
         config: The whole configuration, YAML text; addresses stand in it as `${env:PHOENIX_...}`.
         lifetime: After it the host itself ends the process, with no help from us; None only for the active pipeline.
+        environment_of: A place whose variables, as the host keeps them, stand in for those that are not set here.
     """
 
     owner: str
@@ -60,6 +61,7 @@ class CollectorLaunch:
     version: str
     config: str
     lifetime: timedelta | None
+    environment_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,10 @@ class Host(Protocol):
     @property
     def name(self) -> str: ...
 
+    def notices(self) -> tuple[str, ...]:
+        """What the host cannot do and a person should know, one sentence each; empty where it can do all."""
+        ...
+
     def acquire(self, holder: str, lifetime: timedelta) -> Lease:
         """Take the host for `holder`; a holder may take it again. StateError names who holds it otherwise."""
         ...
@@ -146,6 +152,14 @@ class Host(Protocol):
 
     def start_collector(self, place: str, launch: CollectorLaunch, lease: Lease) -> RunningCollector:
         """Validate with the host's binary, start supervised, and return once its telemetry answers."""
+        ...
+
+    def revive(self, place: str, lease: Lease) -> RunningCollector:
+        """Start again what stood there, from what the host itself keeps; nothing if it runs."""
+        ...
+
+    def retire(self, place: str) -> None:
+        """End it, but keep on the host what it takes to start it again: it was the last known good."""
         ...
 
     def collector(self, place: str) -> RunningCollector | None:

@@ -34,7 +34,7 @@ class Population:
         self._is_prepared = False
         self._files: dict[int, str] = {}
         self._exited_cpu = 0.0
-        self._environment = {protocol.OWNER_VARIABLE: start.owner}
+        self._environment = protocol.marks(start.owner)
 
     def prepare(self) -> None:
         """Write the program files.

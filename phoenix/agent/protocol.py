@@ -19,8 +19,17 @@ EXIT_REFUSED = 2
 OWNER_VARIABLE = "PHOENIX_OWNER"
 """Stands in the environment of whatever an experiment starts, so that a scan can prove that nothing is left."""
 
+FOLDER_VARIABLE = "PHOENIX_FOLDER"
+"""Says of which host; handed on from the agent's own environment, where whoever started it has put it."""
+
 _OWNER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _STDOUT = 1
+
+
+def marks(owner: str) -> dict[str, str]:
+    """What stands in the environment of each process that is started for `owner`."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    return {OWNER_VARIABLE: owner, **({FOLDER_VARIABLE: folder} if folder else {})}
 
 
 class RefusedError(Exception):

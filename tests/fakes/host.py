@@ -29,6 +29,7 @@ class _Standing:
     running: RunningCollector
     config: str
     death: str | None = None
+    retired: bool = False
 
 
 class FakeHost(Host):
@@ -62,6 +63,9 @@ class FakeHost(Host):
     @property
     def name(self) -> str:
         return self._name
+
+    def notices(self) -> tuple[str, ...]:
+        return ()
 
     def kill(self, place: str, why: str = "was killed by SIGKILL") -> None:
         """Let the collector of `place` die."""
@@ -136,6 +140,24 @@ class FakeHost(Host):
                 self.deeds.append(f"stop {place}")
             return ""
 
+    def revive(self, place: str, lease: Lease) -> RunningCollector:
+        with self._lock:
+            self._demand(lease)
+            standing = self._places.get(check_place(place))
+            if standing is None:
+                raise StateError(f"nothing to start again is kept in {place}", code="nothing_there")
+            if standing.death is not None:
+                self.deeds.append(f"revive {place}")
+                standing.death, standing.retired = None, False
+            return standing.running
+
+    def retire(self, place: str) -> None:
+        with self._lock:
+            standing = self._places.get(check_place(place))
+            if standing is not None and not standing.retired:
+                self.deeds.append(f"retire {place}")
+                standing.death, standing.retired = f"the collector in {place} was ended", True
+
     def active(self) -> RunningCollector | None:
         return self.collector(self._active) if self._active else None
 
@@ -194,7 +216,7 @@ class FakeHost(Host):
         return [
             place
             for place, standing in self._places.items()
-            if standing.running.owner == owner and place != self._active
+            if standing.running.owner == owner and place != self._active and not standing.retired
         ]
 
     def _running(self, place: str, launch: CollectorLaunch, digest: str) -> RunningCollector:

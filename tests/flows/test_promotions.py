@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from phoenix.adapters.hosts.free_ports import free_ports
+from phoenix.adapters.free_ports import free_ports
 from phoenix.composition import compose
 from tests.support.experiments import Command, await_phase, newest, phoenix, write_spec
 from tests.support.mortal_driver import STEPS

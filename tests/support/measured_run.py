@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from phoenix.adapters import agent_archive
-from phoenix.adapters.hosts.local import LocalHost
+from phoenix.adapters.hosts.local import local_host
 from phoenix.adapters.ports import CollectorLaunch
 from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.samples import ArmSample, Scrape
@@ -74,7 +74,8 @@ def told(sample: ArmSample | None) -> dict[str, object]:
 
 
 def run(binary: Path, folder: Path, idle: int, ticks: int) -> None:
-    host = LocalHost("local", folder / "host", binary, agent_archive.write_to(folder / "agent"))
+    agent = agent_archive.write_to(folder / "agent")
+    host = local_host("local", folder / "host", binary, lambda: agent)
     with ExitStack() as stack:
         population(folder, idle, stack)
         lease = host.acquire("exp-1", timedelta(minutes=2))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from phoenix.adapters.hosts.local import LocalHost
+from phoenix.adapters.hosts.slot_host import SlotHost
 
 STEPS = {"start": "start_collector", "switch": "activate", "stop-previous": "stop_collector"}
 
@@ -21,7 +21,7 @@ def _dying(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def main() -> None:
     verb = STEPS[sys.argv.pop(1)]
-    setattr(LocalHost, verb, _dying(getattr(LocalHost, verb)))
+    setattr(SlotHost, verb, _dying(getattr(SlotHost, verb)))
     from flows.driver import drive
     from flows.promotion import promotion
 

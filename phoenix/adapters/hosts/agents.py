@@ -1,73 +1,63 @@
 """Sessions with the agent: opened, handed out, and ended with everything they started."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
-from phoenix.adapters.hosts import durable
 from phoenix.adapters.hosts.agent_process import AgentProcess
-from phoenix.adapters.hosts.census_session import LocalCensusSession
+from phoenix.adapters.hosts.census_session import AgentCensusSession
 from phoenix.adapters.hosts.endings import end_all
-from phoenix.adapters.hosts.load_session import READY_SECONDS, LocalLoadSession
-from phoenix.adapters.hosts.marks import CENSUS, LOAD, HostMarks
-from phoenix.adapters.hosts.process_table import Row
+from phoenix.adapters.hosts.load_session import READY_SECONDS, AgentLoadSession
+from phoenix.adapters.hosts.marks import CENSUS, LOAD, HostMarks, marked
 from phoenix.adapters.hosts.trouble import host_trouble
+from phoenix.adapters.machines.machine import Machine, Row
 from phoenix.domain.errors import DependencyError
 
 _HELLO_SECONDS = 20.0
 """Python starts in 30 ms; the rest is for a busy host."""
-
-Finder = Callable[[str, str], Sequence[Row]]
-"""Who carries the marks of an owner and a place."""
 
 
 class Agents:
     """The agent sessions of one host.
 
     Args:
+        machine: Of the host.
         marks: Of the host.
-        command: Python and the agent's file.
-        environ: What every process of the host gets.
-        find: Looks for processes by owner and place.
+        command: Gives Python and the agent's file; DependencyError where the host has none.
     """
 
-    def __init__(
-        self, marks: HostMarks, command: Sequence[str], environ: Callable[[], dict[str, str]], find: Finder
-    ) -> None:
+    def __init__(self, machine: Machine, marks: HostMarks, command: Callable[[], Sequence[str]]) -> None:
+        self._machine = machine
         self._marks = marks
         self._command = command
-        self._environ = environ
-        self._find = find
 
     @contextmanager
-    def census(self, owner: str, lifetime: timedelta) -> Generator[LocalCensusSession]:
-        with self._agent(owner, CENSUS, lifetime, lambda: ()) as agent:
+    def census(self, owner: str, lifetime: timedelta) -> Generator[AgentCensusSession]:
+        with self._agent(owner, CENSUS, lifetime) as agent:
             hello = agent.receive(time.monotonic() + _HELLO_SECONDS)
-            yield LocalCensusSession(agent, cast("Sequence[str]", hello.get("columns", ())))
+            yield AgentCensusSession(agent, cast("Sequence[str]", hello.get("columns", ())))
 
     @contextmanager
     def load(
         self, owner: str, patterns: Sequence[Mapping[str, object]], seed: int, lifetime: timedelta
-    ) -> Generator[LocalLoadSession]:
+    ) -> Generator[AgentLoadSession]:
         run = self.run_folder(owner) / LOAD
         # An earlier load of this owner, whose driver was killed a moment ago.
-        end_all(lambda: self._find(owner, LOAD))
+        end_all(self._machine, lambda: self._find(owner, LOAD))
         self.remove_run(owner)
         with host_trouble(self._marks.name):
-            durable.make_folder(run.parent)
-            demand_executable(run.parent)
+            self._machine.make_folder(run.parent)
+            demand_executable(self._machine, run.parent)
         try:
-            with self._agent(owner, LOAD, lifetime, lambda: self._find(owner, LOAD)) as agent:
+            with self._agent(owner, LOAD, lifetime) as agent:
                 start = {"run_dir": str(run), "owner": owner, "seed": seed, "patterns": list(patterns)}
                 deadline = time.monotonic() + _HELLO_SECONDS
                 agent.receive(deadline)
                 agent.send(deadline, "start", deadline_seconds=lifetime.total_seconds(), **start)
-                session = LocalLoadSession(agent)
+                session = AgentLoadSession(agent)
                 session.await_population(timedelta(seconds=READY_SECONDS))
                 yield session
         finally:
@@ -78,18 +68,17 @@ class Agents:
 
     def remove_run(self, owner: str) -> None:
         """Remove what the agent leaves when it is killed."""
-        folder = self.run_folder(owner)
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            folder.parent.rmdir()  # other owners may still use it
+        self._machine.remove(self.run_folder(owner))
+
+    def _find(self, owner: str, place: str) -> list[Row]:
+        return [one for one, where in marked(self._machine, self._marks, owner) if where == place]
 
     @contextmanager
-    def _agent(
-        self, owner: str, command: str, lifetime: timedelta, strays: Callable[[], Sequence[Row]]
-    ) -> Generator[AgentProcess]:
-        environ = {**self._environ(), **self._marks.environ(owner, command)}
+    def _agent(self, owner: str, command: str, lifetime: timedelta) -> Generator[AgentProcess]:
         with host_trouble(self._marks.name):
-            agent = AgentProcess([*self._command, command], environ, lifetime, strays)
+            marks = self._marks.environ(owner, command)
+            argv = [*self._command(), command]
+            agent = AgentProcess(self._machine, argv, marks, lifetime, lambda: self._find(owner, command))
         try:
             yield agent
         except BaseException as error:
@@ -101,15 +90,26 @@ class Agents:
         agent.close()
 
 
-def demand_executable(folder: Path) -> None:
+def demand_executable(machine: Machine, folder: Path) -> None:
     """The simulated processes are files of this folder.
 
     Raises:
         DependencyError: It is mounted noexec.
     """
-    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+    if "noexec" in _mount_options(machine, folder):
         raise DependencyError(
             f"no program may run from {folder}: it is mounted noexec",
             code="noexec",
             hint="set PHOENIX_HOME to a folder on a file system that allows it, or remount this one with exec",
         )
+
+
+def _mount_options(machine: Machine, folder: Path) -> Sequence[str]:
+    """Of the file system that `folder` is on: the last mounted among the longest (proc_mounts(5))."""
+    best, options = "", ""
+    for line in (machine.read(Path("/proc/self/mounts")) or "").splitlines():
+        _, place, _, found, *_ = line.split(" ")
+        place = place.replace("\\040", " ")
+        if folder.is_relative_to(place) and len(place) >= len(best):
+            best, options = place, found
+    return options.split(",")

@@ -2,17 +2,20 @@
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from phoenix.adapters.hosts.detached import with_deadline
+from phoenix.adapters.machines.machine import Machine
 from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.findings import Finding, Severity
 
 _VALIDATE = timedelta(seconds=20)
 """It takes 16-46 ms; the rest is for a busy host."""
+
+# Its environment comes from a file: arguments are for everyone to read, and it may hold secrets.
+_WITH_ENVIRONMENT = 'set -a; . "$1"; set +a; shift; exec "$@"'
 
 _TIMED_OUT = (124, 137)
 _NOT_RUNNABLE = (126, 127)
@@ -23,10 +26,14 @@ _REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(
 _OURS = "PHOENIX_"
 
 
+def referenced_names(config: str) -> tuple[str, ...]:
+    """The variables that `config` takes from the environment; our own addresses apart."""
+    return tuple(sorted({name for name, _ in _REFERENCE.findall(config) if not name.startswith(_OURS)}))
+
+
 def referenced_environment(config: str) -> dict[str, str]:
-    """What `config` takes from the environment and ours has; our own addresses apart."""
-    names = {name for name, _ in _REFERENCE.findall(config) if not name.startswith(_OURS)}
-    return {name: os.environ[name] for name in sorted(names) if name in os.environ}
+    """What `config` takes from the environment and ours has."""
+    return {name: os.environ[name] for name in referenced_names(config) if name in os.environ}
 
 
 def demand_environment(config: str, environ: Mapping[str, str]) -> None:
@@ -44,7 +51,7 @@ def demand_environment(config: str, environ: Mapping[str, str]) -> None:
         return
     ours = sorted(name for name in missing if name.startswith(_OURS))
     theirs = sorted(missing.difference(ours))
-    hints = [f"export {' '.join(theirs)} in the shell that promotes"] if theirs else []
+    hints = [f"export {' '.join(theirs)} in the shell that starts it"] if theirs else []
     if ours:
         hints.append(f"rename {', '.join(ours)}: what begins with {_OURS} is never passed on")
     raise StateError(
@@ -55,14 +62,20 @@ def demand_environment(config: str, environ: Mapping[str, str]) -> None:
     )
 
 
-def demand_valid(binary: Path, config: Path, environ: Mapping[str, str]) -> None:
+def demand_valid(machine: Machine, binary: Path, config: Path, environment: Path) -> None:
     """Refuse what the binary refuses.
+
+    Args:
+        machine: Where all three files are.
+        binary: The collector.
+        config: The configuration.
+        environment: What `environment_text` wrote.
 
     Raises:
         SpecError: With the binary's own words.
         DependencyError: The binary does not run, or not in time.
     """
-    complaint = complaint_about(binary, config, environ)
+    complaint = complaint_about(machine, binary, config, environment)
     if complaint is not None:
         first = complaint.splitlines()[0]
         raise SpecError(
@@ -73,29 +86,21 @@ def demand_valid(binary: Path, config: Path, environ: Mapping[str, str]) -> None
         )
 
 
-def complaint_about(binary: Path, config: Path, environ: Mapping[str, str]) -> str | None:
+def complaint_about(machine: Machine, binary: Path, config: Path, environment: Path) -> str | None:
     """None if the binary accepts the file, else its words; of a panic the first line."""
-    try:
-        done = subprocess.run(
-            # Its own deadline, not ours: it must end even if we are gone.
-            with_deadline([str(binary), "validate", f"--config={config}"], _VALIDATE),
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd="/",
-            check=False,
-        )
-    except OSError as error:
-        raise _broken(binary, str(error)) from error
-    if done.returncode == 0:
+    command = [str(binary), "validate", f"--config={config}"]
+    # Its own deadline, not ours: it must end even if we are gone.
+    bounded = with_deadline(["sh", "-c", _WITH_ENVIRONMENT, "sh", str(environment), *command], _VALIDATE)
+    done = machine.run(bounded, timeout=2 * _VALIDATE)
+    if done.status == 0:
         return None
-    words = done.stderr.decode(errors="replace").strip().removeprefix("Error: ")
-    if done.returncode in _TIMED_OUT:
+    words = done.err.decode(errors="replace").strip().removeprefix("Error: ")
+    if done.status in _TIMED_OUT:
         raise _broken(binary, f"no answer to `validate` within {_VALIDATE.total_seconds():.0f} s")
-    if done.returncode in _NOT_RUNNABLE:
+    if done.status in _NOT_RUNNABLE:
         raise _broken(binary, words)
     panic = next((line for line in words.splitlines() if line.startswith("panic:")), None)
-    return (panic or words)[:_WORDS] or f"`validate` ended with status {done.returncode} and no words"
+    return (panic or words)[:_WORDS] or f"`validate` ended with status {done.status} and no words"
 
 
 def _broken(binary: Path, why: str) -> DependencyError:

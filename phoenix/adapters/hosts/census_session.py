@@ -1,4 +1,4 @@
-"""The census of a local host, taken by the agent."""
+"""The census of a host, taken by the agent."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from phoenix.domain.processes import Census, Process
 _ZOMBIE = "Z"
 
 
-class LocalCensusSession:
+class AgentCensusSession:
     """A `CensusSession`; one tick at a time, from any thread."""
 
     def __init__(self, agent: AgentProcess, columns: Sequence[str]) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from phoenix.adapters.hosts.local import LocalHost
-from phoenix.adapters.hosts.marks import check_host
+from phoenix.adapters.hosts.local import local_host
 from phoenix.adapters.ports import Host
-
-_SCHEME = "local://"
+from phoenix.domain.errors import SpecError
+from phoenix.domain.targets import LocalTarget, parse_target
 
 
 class Hosts:
@@ -26,11 +25,21 @@ class Hosts:
 
     def check(self, target: str) -> None:
         """See `HostDirectory.check`."""
-        check_host(target)
+        _resolved(target)
 
     def open(self, target: str) -> Host:
         """See `HostDirectory.open`."""
-        name = check_host(target)
+        found = _resolved(target)
         # `local` and `local://local` are two hosts, so the folders are told apart as well.
-        folder = f"named/{name.removeprefix(_SCHEME)}" if name.startswith(_SCHEME) else name
-        return LocalHost(name, self._folder / folder, self._binary, self._agent())
+        folder = f"named/{found.name}" if found.name else "local"
+        return local_host(found.canonical, self._folder / folder, self._binary, self._agent)
+
+
+def _resolved(target: str) -> LocalTarget:
+    """A target that needs no looking up."""
+    found = parse_target(target)
+    if isinstance(found, LocalTarget):
+        return found
+    raise SpecError(
+        f"{target} names no saved target", code="unknown_target", hint="phoenix config target list"
+    )

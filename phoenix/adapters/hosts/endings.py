@@ -4,8 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from phoenix.adapters.hosts import process_table
-from phoenix.adapters.hosts.process_table import Row
+from phoenix.adapters.machines.machine import Machine, Row, is_alive
 from phoenix.domain.errors import DependencyError
 
 GRACE_SECONDS = 5.0
@@ -16,10 +15,11 @@ _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
 
-def end_all(find: Callable[[], Sequence[Row]], grace: float = GRACE_SECONDS) -> None:
+def end_all(machine: Machine, find: Callable[[], Sequence[Row]], grace: float = GRACE_SECONDS) -> None:
     """End all processes that `find` shows, until it shows none.
 
     Args:
+        machine: Where they run.
         find: Looks at the process table afresh on each call.
         grace: How long they may take to end by themselves, s.
 
@@ -27,7 +27,7 @@ def end_all(find: Callable[[], Sequence[Row]], grace: float = GRACE_SECONDS) -> 
         DependencyError: Some survive even SIGKILL.
     """
     for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_SECONDS)):
-        if _end_by(number, find, time.monotonic() + patience):
+        if _end_by(machine, number, find, time.monotonic() + patience):
             return
     survivors = ", ".join(f"{one.name} ({one.pid})" for one in find())
     if survivors:
@@ -38,7 +38,9 @@ def end_all(find: Callable[[], Sequence[Row]], grace: float = GRACE_SECONDS) -> 
         )
 
 
-def _end_by(number: signal.Signals, find: Callable[[], Sequence[Row]], deadline: float) -> bool:
+def _end_by(
+    machine: Machine, number: signal.Signals, find: Callable[[], Sequence[Row]], deadline: float
+) -> bool:
     """Signal everyone once, newcomers too; whether all are gone by the deadline."""
     signalled: set[Row] = set()
     while True:
@@ -48,18 +50,18 @@ def _end_by(number: signal.Signals, find: Callable[[], Sequence[Row]], deadline:
             return True
         for one in found:
             if one not in signalled:
-                process_table.deliver(one, number)
+                machine.deliver(one, number)
                 signalled.add(one)
-        await_gone(found, deadline)
+        await_gone(machine, found, deadline)
         if time.monotonic() >= deadline:
             return not find()
 
 
-def await_gone(found: Sequence[Row], deadline: float) -> None:
+def await_gone(machine: Machine, found: Sequence[Row], deadline: float) -> None:
     """Return when all of them are gone, or at the deadline (monotonic clock)."""
     pause = _FIRST_PAUSE
-    left = [one for one in found if process_table.is_alive(one)]
+    left = [one for one in found if is_alive(machine, one)]
     while left and time.monotonic() < deadline:
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-        left = [one for one in left if process_table.is_alive(one)]
+        left = [one for one in left if is_alive(machine, one)]

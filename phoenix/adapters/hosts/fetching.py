@@ -3,6 +3,7 @@
 import http.client
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -18,9 +19,18 @@ _Address = tuple[str, int]
 
 
 class Fetcher:
-    """Bodies by URL; safe to share between threads: a connection belongs to one call at a time."""
+    """Bodies by URL; safe to share between threads: a connection belongs to one call at a time.
 
-    def __init__(self) -> None:
+    Args:
+        reach: Gives the port of our own loopback that leads to one of the host's.
+        leave: Told of a port that is not needed any more.
+    """
+
+    def __init__(
+        self, reach: Callable[[int], int] = lambda port: port, leave: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self._reach = reach
+        self._leave = leave
         # Appending to and popping from a deque is atomic.
         self._idle: defaultdict[_Address, deque[http.client.HTTPConnection]] = defaultdict(deque)
 
@@ -43,7 +53,7 @@ class Fetcher:
                 return self._ask(kept, address, path, deadline)
             except (http.client.HTTPException, OSError):
                 kept.close()  # the other side closed it while it was idle; a new one tells the truth
-        fresh = http.client.HTTPConnection(*address)
+        fresh = http.client.HTTPConnection(address[0], self._reach(address[1]))
         try:
             return self._ask(fresh, address, path, deadline)
         except (http.client.HTTPException, OSError) as error:
@@ -60,6 +70,7 @@ class Fetcher:
         address, _ = _split(url)
         for connection in self._idle.pop(address, ()):
             connection.close()
+        self._leave(address[1])
 
     def _pop(self, address: _Address) -> http.client.HTTPConnection | None:
         try:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from phoenix.adapters.hosts import durable
+from phoenix.adapters.machines.machine import Machine
 from phoenix.adapters.ports import Lease
 from phoenix.domain.errors import DependencyError, StateError
 
@@ -31,7 +31,8 @@ class _Entry:
 class LeaseFile:
     """The lease of the host in `folder`, and its counter, which no removal of the lease sets back."""
 
-    def __init__(self, host: str, folder: Path) -> None:
+    def __init__(self, machine: Machine, host: str, folder: Path) -> None:
+        self._machine = machine
         self._host = host
         self._folder = folder
         self._path = folder / "lease.json"
@@ -39,7 +40,7 @@ class LeaseFile:
 
     def acquire(self, holder: str, lifetime: timedelta) -> Lease:
         """Give the lease to `holder` if it is free, expired or theirs already."""
-        with durable.locked(self._folder):
+        with self._machine.locked(self._folder):
             entry = self._read()
             if entry and entry.is_in_force and entry.holder != holder:
                 raise self._taken(entry)
@@ -49,19 +50,18 @@ class LeaseFile:
 
     def renew(self, lease: Lease, lifetime: timedelta) -> None:
         """Extend `lease`; also an expired one, as long as nobody else took the host."""
-        with durable.locked(self._folder):
+        with self._machine.locked(self._folder):
             self._demand(lease, self._read(), may_be_expired=True)
             self._write(lease.holder, lease.fence, lifetime)
 
     def release(self, holder: str) -> None:
         """Give the host back; the lease of anybody else stays."""
-        if not self._path.exists():
+        if self._machine.read(self._path) is None:
             return
-        with durable.locked(self._folder):
+        with self._machine.locked(self._folder):
             entry = self._read()
             if entry and entry.holder == holder:
-                self._path.unlink(missing_ok=True)
-                durable.flush_folder(self._folder)
+                self._machine.remove(self._path)
 
     def current(self) -> Lease | None:
         entry = self._read()
@@ -104,22 +104,22 @@ class LeaseFile:
     def _next_fence(self) -> int:
         """Counted up and made durable before any lease carries it, so that no crash makes two holders equal."""
         try:
-            fence = int(durable.read(self._fence) or "0") + 1
+            fence = int(self._machine.read(self._fence) or "0") + 1
         except ValueError as error:
             raise self._damaged(self._fence) from error
-        durable.write(self._fence, f"{fence}\n")
+        self._machine.write(self._fence, f"{fence}\n")
         return fence
 
     def _write(self, holder: str, fence: int, lifetime: timedelta) -> Lease:
         entry = _Entry(holder, fence, time.time() + lifetime.total_seconds())
-        durable.write(self._path, json.dumps(asdict(entry)) + "\n")
+        self._machine.write(self._path, json.dumps(asdict(entry)) + "\n")
         return self._lease(entry)
 
     def _lease(self, entry: _Entry) -> Lease:
         return Lease(self._host, entry.holder, entry.fence)
 
     def _read(self) -> _Entry | None:
-        text = durable.read(self._path)
+        text = self._machine.read(self._path)
         if text is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""The load of a local host, kept up by the agent."""
+"""The load of a host, kept up by the agent."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ READY_SECONDS = 120.0
 """5,000 processes stand after some 3 s; the rest is for a busy host."""
 
 
-class LocalLoadSession:
+class AgentLoadSession:
     """A `LoadSession`; the agent drops status lines that nobody reads, so asking late is fine."""
 
     def __init__(self, agent: AgentProcess) -> None:

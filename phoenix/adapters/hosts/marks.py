@@ -1,10 +1,11 @@
 """The marks: environment variables that say whose a process is, and the names that may stand in them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from phoenix.adapters.machines.machine import Machine, Row
 from phoenix.domain.errors import SpecError
 
 OWNER = "PHOENIX_OWNER"
@@ -18,27 +19,35 @@ LOAD = "load"
 CHECK = "check"
 
 _OWNER = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HOST = re.compile(r"local(://[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
 _PLACE = re.compile(r"baseline|candidate|revision-[1-9][0-9]{0,8}")
 _REVISION = "revision-"
 
 
 @dataclass(frozen=True, slots=True)
 class HostMarks:
-    """What identifies a host in the environment of its processes."""
+    """What identifies a host in the environment of its processes: its folder; `name` is for people."""
 
     name: str
     folder: Path
 
     def environ(self, owner: str, place: str) -> dict[str, str]:
         """The marks of a process of `owner` at `place` (a slot, or `census`, `load`, `check`)."""
-        return {OWNER: owner, PLACE: f"{self.name}/{place}", FOLDER: str(self.folder)}
+        return {OWNER: owner, PLACE: place, FOLDER: str(self.folder)}
 
     def place_of(self, environ: Mapping[str, str]) -> str | None:
-        """The place that a process's environment names; None if it is not of this host."""
-        host, _, place = environ.get(PLACE, "").rpartition("/")
-        is_ours = host == self.name and environ.get(FOLDER) == str(self.folder)
-        return place if is_ours else None
+        """The place that a process's environment names; None if it is not of this host.
+
+        The simulated processes carry their owner and the folder only: they are of the load.
+        """
+        return environ.get(PLACE, LOAD) if environ.get(FOLDER) == str(self.folder) else None
+
+
+def marked(machine: Machine, marks: HostMarks, owner: str) -> Iterator[tuple[Row, str]]:
+    """The processes of `owner` on the host of `marks`, each with its place."""
+    for one in machine.processes():
+        place = marks.place_of(one.marks)
+        if place is not None and one.marks.get(OWNER) == owner:
+            yield one, place
 
 
 def check_owner(owner: str) -> str:
@@ -69,17 +78,6 @@ def check_place(place: str) -> str:
             hint="baseline, candidate or revision-N",
         )
     return place
-
-
-def check_host(name: str) -> str:
-    """`name`, if it names a local host.
-
-    Raises:
-        SpecError: It does not.
-    """
-    if not _HOST.fullmatch(name):
-        raise SpecError(f"{name!r} names no local host", code="unknown_target", hint="local or local://NAME")
-    return name
 
 
 def revision_number(place: str) -> int | None:

@@ -5,13 +5,12 @@ leaves a place that says whose it is.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from phoenix.adapters.hosts import durable
-from phoenix.adapters.hosts.free_ports import LOOPBACK
+from phoenix.adapters.hosts.ports import LOOPBACK
+from phoenix.adapters.machines.machine import Machine
 from phoenix.adapters.ports import RunningCollector
 
 RECORD = "process.json"
@@ -19,8 +18,7 @@ LOG = "collector.log"
 LEADER = "leader"
 PID = "pid"
 EXIT = "exit"
-
-_TAIL_BYTES = 64 * 1024
+ENVIRONMENT = "environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,7 @@ class PlaceRecord:
         telemetry: Port of its own telemetry.
         health: Port of its health check.
         identity: None until it was started.
+        retired: It served once and was replaced; what it takes to start it again is kept.
     """
 
     place: str
@@ -64,6 +63,7 @@ class PlaceRecord:
     telemetry: int
     health: int
     identity: ProcessIdentity | None = None
+    retired: bool = False
 
     def running(self) -> RunningCollector:
         """As the port tells it; pid 0 if it never came up."""
@@ -82,20 +82,20 @@ class PlaceRecord:
 class Places:
     """The folder of places. Who writes holds the host's lock, except for completing one's own record."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self._machine = machine
         self._folder = folder
 
     def path(self, place: str) -> Path:
         return self._folder / place
 
     def write(self, record: PlaceRecord) -> None:
-        durable.make_folder(self.path(record.place))
-        durable.write(self.path(record.place) / RECORD, json.dumps(asdict(record)) + "\n")
-        durable.flush_folder(self._folder)
+        self._machine.make_folder(self.path(record.place))
+        self._machine.write(self.path(record.place) / RECORD, json.dumps(asdict(record)) + "\n")
 
     def read(self, place: str) -> PlaceRecord | None:
         """None if nothing was started there, or its record cannot be read."""
-        text = durable.read(self.path(place) / RECORD)
+        text = self._machine.read(self.path(place) / RECORD)
         if text is None:
             return None
         try:
@@ -108,9 +108,7 @@ class Places:
 
     def names(self) -> tuple[str, ...]:
         """All places with a folder, whether or not it has a record."""
-        if not self._folder.is_dir():
-            return ()
-        return tuple(sorted(path.name for path in self._folder.iterdir() if path.is_dir()))
+        return self._machine.folders(self._folder)
 
     def records(self) -> Iterator[PlaceRecord]:
         for name in self.names():
@@ -120,28 +118,10 @@ class Places:
 
     def clean(self, place: str) -> None:
         """Remove what an earlier collector left there, but not the record: it says whose the place is."""
-        for name in (LEADER, PID, EXIT, LOG):
-            (self.path(place) / name).unlink(missing_ok=True)
+        self._machine.remove(*(self.path(place) / name for name in (LEADER, PID, EXIT, LOG)))
 
     def remove(self, place: str) -> None:
         """Remove the place; the record goes last, so that an interrupted removal still names its owner."""
-        if not self.path(place).is_dir():
-            return
-        for path in self.path(place).iterdir():
-            if path.name != RECORD:
-                _remove_any(path)
-        (self.path(place) / RECORD).unlink(missing_ok=True)
-        shutil.rmtree(self.path(place), ignore_errors=True)
-        durable.flush_folder(self._folder)
-
-    def log_lines(self, place: str, count: int) -> list[str]:
-        """The last lines of its log, at most `count`, oldest first; however large the log is."""
-        text = durable.read_tail(self.path(place) / LOG, _TAIL_BYTES)
-        return [line for line in text.splitlines() if line.strip()][-count:]
-
-
-def _remove_any(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+        folder = self.path(place)
+        inside = [folder / name for name in self._machine.names(folder) if name != RECORD]
+        self._machine.remove(*inside, folder / RECORD, folder)

@@ -3,41 +3,37 @@
 from contextlib import suppress
 from pathlib import Path
 
-from phoenix.adapters.hosts import durable
 from phoenix.adapters.hosts.marks import check_place, revision_number
+from phoenix.adapters.machines.machine import Machine
 from phoenix.domain.errors import SpecError
 
 
 class Revisions:
     """The `active` link and the highest number ever used. Who writes holds the host's lock."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self._machine = machine
         self._link = folder / "active"
         self._highest = folder / "revision"
 
     def active(self) -> str | None:
         """The place that the link points at."""
-        try:
-            name = self._link.readlink().name
-        except FileNotFoundError:
-            return None
+        target = self._machine.link_target(self._link)
         with suppress(SpecError):
-            return check_place(name)
+            return check_place(Path(target).name) if target else None
         return None
 
     def activate(self, place: str | None) -> None:
         if place is not None:
-            durable.link(self._link, f"places/{place}")
-        elif self._link.is_symlink():
-            self._link.unlink(missing_ok=True)
-            durable.flush_folder(self._folder)
+            self._machine.link(self._link, f"places/{place}")
+        else:
+            self._machine.remove(self._link)
 
     def note(self, place: str) -> None:
         """Remember the number of `place`: it is never given again, for the ledger refers to it."""
         number = revision_number(place)
         if number is not None and number > self._noted():
-            durable.write(self._highest, f"{number}\n")
+            self._machine.write(self._highest, f"{number}\n")
 
     def following(self) -> int:
         return self._noted() + 1
@@ -45,5 +41,5 @@ class Revisions:
     def _noted(self) -> int:
         noted = 0
         with suppress(ValueError):
-            noted = int(durable.read(self._highest) or "0")
+            noted = int(self._machine.read(self._highest) or "0")
         return max(noted, revision_number(self.active() or "") or 0)

@@ -4,44 +4,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from phoenix.adapters.hosts import durable, process_table
 from phoenix.adapters.hosts.agents import Agents
 from phoenix.adapters.hosts.collectors import Collectors
 from phoenix.adapters.hosts.configs import Configs
 from phoenix.adapters.hosts.endings import end_all
 from phoenix.adapters.hosts.leases import LeaseFile
-from phoenix.adapters.hosts.marks import LOAD, OWNER, PLACE, HostMarks
+from phoenix.adapters.hosts.marks import HostMarks, marked
 from phoenix.adapters.hosts.places import Places
-from phoenix.adapters.hosts.process_table import Row
 from phoenix.adapters.hosts.revisions import Revisions
-
-
-def marked(marks: HostMarks, owner: str) -> Iterator[tuple[Row, str]]:
-    """The processes of `owner` on the host of `marks`, each with its place; never ourselves or our ancestors."""
-    apart = process_table.own_lineage()
-    for one in process_table.rows():
-        environ = process_table.environment(one.pid)
-        if environ.get(OWNER) != owner or one.pid in apart:
-            continue
-        place = marks.place_of(environ)
-        if place is not None:
-            yield one, place
-        elif PLACE not in environ and _runs_from(one, marks.folder / "runs"):
-            # The simulated processes carry the owner only; the file they run says which host they belong to.
-            yield one, LOAD
-
-
-def _runs_from(one: Row, folder: Path) -> bool:
-    try:
-        return Path(f"/proc/{one.pid}/exe").readlink().is_relative_to(folder)
-    except OSError:
-        return False
+from phoenix.adapters.machines.durable import TEMPORARY
+from phoenix.adapters.machines.machine import Machine, Row
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """The broom of one host."""
 
+    machine: Machine
     marks: HostMarks
     places: Places
     configs: Configs
@@ -53,19 +32,19 @@ class Sweep:
     def leftovers(self, owner: str) -> tuple[str, ...]:
         """See `Host.leftovers`."""
         processes = tuple(self._process_words(owner))
-        if not self.marks.folder.is_dir():
+        if not self.machine.exists(self.marks.folder):
             return processes
         # Under the lock, else what another owner is about to write looks like something that was left.
-        with durable.locked(self.marks.folder):
+        with self.machine.locked(self.marks.folder):
             return processes + tuple(self._file_words(owner))
 
     def clear(self, owner: str) -> None:
         """See `Host.clear`. The lease goes last: while anything is left, nobody else may start here."""
         for place in self._places_of(owner):
             self.collectors.stop(place)
-        end_all(lambda: self._processes_of(owner))
-        if self.marks.folder.is_dir():
-            with durable.locked(self.marks.folder):
+        end_all(self.machine, lambda: self._processes_of(owner))
+        if self.machine.exists(self.marks.folder):
+            with self.machine.locked(self.marks.folder):
                 self._clear_files(owner)
         self.agents.remove_run(owner)
         self.leases.release(owner)
@@ -74,12 +53,11 @@ class Sweep:
         for place in self._ownerless():
             self.places.remove(place)
         self.configs.sweep(record.digest for record in self.places.records())
-        for path in (*self.collectors.drafts_of(owner), *self._half_written()):
-            path.unlink(missing_ok=True)
+        self.machine.remove(*self.collectors.drafts_of(owner), *self._half_written())
 
     def _process_words(self, owner: str) -> Iterator[str]:
         active = self.revisions.active()
-        for one, place in marked(self.marks, owner):
+        for one, place in marked(self.machine, self.marks, owner):
             if place != active:
                 yield f"process {one.pid} ({one.name}) of {place}"
 
@@ -90,23 +68,29 @@ class Sweep:
         yield from (f"configuration {path.name}" for path in self.configs.unreferenced(referenced))
         yield from (f"draft {path.name}" for path in self.collectors.drafts_of(owner))
         yield from (f"half-written {path.name}" for path in self._half_written())
-        if self.agents.run_folder(owner).exists():
+        if self.machine.exists(self.agents.run_folder(owner)):
             yield f"folder {self.agents.run_folder(owner)}"
         if self.leases.holder() == owner:
             yield f"lease on {self.marks.name}"
 
     def _processes_of(self, owner: str) -> list[Row]:
         active = self.revisions.active()
-        return [one for one, place in marked(self.marks, owner) if place != active]
+        return [one for one, place in marked(self.machine, self.marks, owner) if place != active]
 
     def _places_of(self, owner: str) -> list[str]:
+        """What it put there; a revision that served is production's history, whoever put it there."""
         active = self.revisions.active()
-        return [one.place for one in self.places.records() if one.owner == owner and one.place != active]
+        return [
+            one.place
+            for one in self.places.records()
+            if one.owner == owner and one.place != active and not one.retired
+        ]
 
     def _ownerless(self) -> list[str]:
         """Places without a readable record: somebody died between making the folder and writing into it."""
         active = self.revisions.active()
         return [name for name in self.places.names() if name != active and self.places.read(name) is None]
 
-    def _half_written(self) -> Iterator[Path]:
-        return self.marks.folder.glob(f"*{durable.TEMPORARY}")
+    def _half_written(self) -> list[Path]:
+        folder = self.marks.folder
+        return [folder / name for name in self.machine.names(folder) if name.endswith(TEMPORARY)]

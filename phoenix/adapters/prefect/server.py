@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from phoenix.adapters.hosts.free_ports import free_ports
+from phoenix.adapters.free_ports import free_ports
 from phoenix.domain.errors import DependencyError
 
 START_PATIENCE_SECONDS = 120

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phoenix.adapters.hosts.local import LocalHost
+from phoenix.adapters.hosts.slot_host import SlotHost
 from tests.adapters.hosts.support import assert_gone, collector_binary, local_host
 
 ROOT = Path(__file__).parents[3]
@@ -28,7 +28,7 @@ def binary() -> Path:
 
 
 @pytest.fixture
-def host(folder: Path, binary: Path) -> LocalHost:
+def host(folder: Path, binary: Path) -> SlotHost:
     return local_host(folder, binary=binary)
 
 

@@ -5,7 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from phoenix.adapters.hosts.local import LocalHost
+from phoenix.adapters.hosts.slot_host import SlotHost
 from phoenix.domain.errors import StateError
 from tests.adapters.hosts.support import IDLE, LONG, launch, local_host
 
@@ -14,7 +14,7 @@ def say(word: str) -> None:
     print(word, flush=True)
 
 
-def start(host: LocalHost, seconds: str) -> None:
+def start(host: SlotHost, seconds: str) -> None:
     lease = host.acquire("exp-1", LONG)
     say("about")
     host.start_collector("baseline", launch(lifetime=timedelta(seconds=float(seconds))), lease)
@@ -22,20 +22,20 @@ def start(host: LocalHost, seconds: str) -> None:
     signal.pause()
 
 
-def clear(host: LocalHost) -> None:
+def clear(host: SlotHost) -> None:
     say("about")
     host.clear("exp-1")
     signal.pause()
 
 
-def sessions(host: LocalHost) -> None:
+def sessions(host: SlotHost) -> None:
     with host.open_census("exp-1", LONG) as census, host.start_load("exp-1", [IDLE], 1, LONG):
         census.take([], LONG)
         say("ready")
         signal.pause()
 
 
-def race(host: LocalHost, holder: str, rounds: str) -> None:
+def race(host: SlotHost, holder: str, rounds: str) -> None:
     """Take the host as often as possible; say each fence that was given."""
     for _ in range(int(rounds)):
         try:
@@ -47,7 +47,7 @@ def race(host: LocalHost, holder: str, rounds: str) -> None:
         host.release(holder)
 
 
-def readers(host: LocalHost, until: str) -> None:
+def readers(host: SlotHost, until: str) -> None:
     """Look at the active revision until told to end; say what was wrong."""
     say("ready")
     looks = 0

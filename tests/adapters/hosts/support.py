@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from phoenix.adapters import agent_archive
-from phoenix.adapters.hosts.local import LocalHost
+from phoenix.adapters.hosts.local import local_host as host_of
+from phoenix.adapters.hosts.slot_host import SlotHost
 from phoenix.adapters.ports import CollectorLaunch
 from phoenix.composition import compose
 
@@ -49,9 +50,9 @@ def collector_binary() -> Path:
     return found.path
 
 
-def local_host(folder: Path, name: str = "local", binary: Path | None = None) -> LocalHost:
+def local_host(folder: Path, name: str = "local", binary: Path | None = None) -> SlotHost:
     agent = agent_archive.write_to(folder.parent / "agent")
-    return LocalHost(name, folder, binary or collector_binary, agent)
+    return host_of(name, folder, binary or collector_binary, lambda: agent)
 
 
 def of_folder(folder: Path) -> dict[int, str]:

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from phoenix.adapters.hosts.free_ports import free_ports
+from phoenix.adapters.free_ports import free_ports
 from phoenix.domain.errors import DependencyError
 from phoenix.services.run.promoting import await_data_flow
 from tests.adapters.hosts.support import CONFIG, LONG, launch

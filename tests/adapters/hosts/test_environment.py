@@ -23,7 +23,7 @@ def test_every_variable_that_is_missing_is_named_at_once():
     assert found.code == "environment_missing"
     assert found.details == {"variables": ["KEY_A", "KEY_B"]}
     assert "KEY_A, KEY_B" in found.message
-    assert found.hint == "export KEY_A KEY_B in the shell that promotes"
+    assert found.hint == "export KEY_A KEY_B in the shell that starts it"
 
 
 @pytest.mark.parametrize("text", ["${env:KEY:-else}", "${KEY:-}", "$${env:KEY}", "$$$${KEY}", "$KEY"])

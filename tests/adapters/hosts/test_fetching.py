@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from phoenix.adapters.free_ports import free_ports
 from phoenix.adapters.hosts import fetching
 from phoenix.adapters.hosts.fetching import Fetcher
-from phoenix.adapters.hosts.free_ports import free_ports
 from phoenix.domain.errors import DependencyError, SpecError
 
 SECONDS = timedelta(seconds=5)

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from phoenix.adapters.free_ports import free_ports
 from phoenix.adapters.hosts import collectors
-from phoenix.adapters.hosts.free_ports import free_ports
 from phoenix.domain.errors import DependencyError
 from tests.adapters.hosts.support import LONG, OTHER_CONFIG, launch, of_folder
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from phoenix.adapters.hosts import endings, process_table
-from phoenix.adapters.hosts.process_table import Row
+from phoenix.adapters.hosts import endings
+from phoenix.adapters.machines import process_table
+from phoenix.adapters.machines.local import LocalMachine
+from phoenix.adapters.machines.machine import Row, is_alive
 from phoenix.domain.errors import DependencyError, SpecError
 from tests.adapters.hosts.support import CONFIG, LONG, await_that, launch, local_host, of_folder
 
@@ -183,7 +185,8 @@ def test_who_ignores_sigterm_is_killed():
     await_that(child.children, "it sleeps")
     rows = [one, process_table.row(child.children()[0].pid)]
     began = time.monotonic()
-    endings.end_all(lambda: [row for row in rows if process_table.is_alive(row)], grace=0.1)
+    machine = LocalMachine(sys.executable)
+    endings.end_all(machine, lambda: [row for row in rows if is_alive(machine, row)], grace=0.1)
     assert time.monotonic() - began < 3
     assert stubborn.wait() == -signal.SIGKILL
     stubborn.stdout.close()
@@ -217,7 +220,8 @@ def test_the_end_of_a_large_log_is_read_and_no_more(host, folder):
 
 def test_a_folder_that_runs_no_programs_is_refused_with_a_way_out(tmp_path):
     ask = "import sys; from pathlib import Path; from phoenix.adapters.hosts.agents import demand_executable as d; "
-    mount = f'mount -t tmpfs -o noexec none "$1" && exec "$2" -c "{ask} d(Path(sys.argv[1]))" "$1"'
+    ask += "from phoenix.adapters.machines.local import LocalMachine as M; "
+    mount = f'mount -t tmpfs -o noexec none "$1" && exec "$2" -c "{ask} d(M(), Path(sys.argv[1]))" "$1"'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", mount, "sh", str(tmp_path), sys.executable],
         capture_output=True,
@@ -232,8 +236,30 @@ def test_the_process_table_agrees_with_psutil():
     assert (mine.pid, mine.name, mine.session) == (os.getpid(), psutil.Process().name(), os.getsid(0))
     ticks = os.sysconf("SC_CLK_TCK")
     assert abs(mine.started / ticks + psutil.boot_time() - psutil.Process().create_time()) < 2
-    assert process_table.environment(os.getpid())["PATH"]
-    assert {os.getpid(), os.getppid()} <= process_table.own_lineage()
+    others = {one.pid for one in process_table.rows()}
+    assert not {os.getpid(), os.getppid()} & others
+    theirs = {
+        pid
+        for pid in psutil.pids()
+        if pid != 2 and psutil.pid_exists(pid) and psutil.Process(pid).ppid() != 2
+    }
+    assert len(others & theirs) > 0.8 * len(theirs)
+
+
+def test_the_marks_of_a_process_are_read_and_nothing_else_of_its_environment():
+    environ = {"PHOENIX_OWNER": "exp-1", "PATH": os.environ["PATH"], "SECRET": "s"}
+    marked = subprocess.Popen(["sleep", "60"], env=environ)
+    try:
+        await_that(
+            lambda: (
+                {"PHOENIX_OWNER": "exp-1"}
+                in [one.marks for one in process_table.rows() if one.pid == marked.pid]
+            ),
+            "its marks",
+        )
+    finally:
+        marked.kill()
+        marked.wait()
 
 
 def test_a_load_that_the_agent_refuses_is_told_in_its_words(host, folder):

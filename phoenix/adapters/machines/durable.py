@@ -10,11 +10,11 @@ TEMPORARY = ".tmp"
 """Ends the name of a file that is being written, always under the host's lock: whoever holds it may remove one."""
 
 
-def make_folder(folder: Path) -> None:
-    """Make `folder` and what is missing above it, for its owner only: `mkdir` alone would open the ones above."""
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make `folder` and what is missing above it, with this mode: `mkdir` alone would open the ones above."""
     for one in (*reversed(folder.parents), folder):
         if not one.is_dir():
-            one.mkdir(mode=0o700, exist_ok=True)
+            one.mkdir(mode=mode, exist_ok=True)
 
 
 @contextmanager
@@ -29,11 +29,12 @@ def locked(folder: Path) -> Generator[None]:
         os.close(handle)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace `path` in one step; readers see the old or the new text, also after a power cut."""
     aside = path.with_name(path.name + TEMPORARY)
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
+        os.fchmod(handle, mode)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

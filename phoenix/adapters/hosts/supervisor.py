@@ -1,0 +1,68 @@
+"""What keeps collectors running on a host: units of systemd where it is the init, else processes on their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from phoenix.adapters.hosts.places import PlaceRecord, ProcessIdentity
+from phoenix.adapters.machines.machine import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A collector to be kept running.
+
+    Attributes:
+        place: Where it stands.
+        folder: Of that place; holds the file `environment`.
+        command: The binary and its arguments.
+        pipeline: For people.
+        lifetime: After it the host ends it with no help from us; None for production, which is started again
+            whenever it ends by itself, and after a reboot.
+        capabilities: What it needs beyond the rights of its user, such as CAP_SYS_PTRACE.
+    """
+
+    place: str
+    folder: Path
+    command: Sequence[str]
+    pipeline: str
+    lifetime: timedelta | None
+    capabilities: Sequence[str]
+
+
+class Supervisor(Protocol):
+    """Raises (every verb): DependencyError where the host does not do it."""
+
+    def spawn(self, program: Program) -> ProcessIdentity:
+        """Start it and return as soon as its pid is known; it may have died by then."""
+        ...
+
+    def current(self, record: PlaceRecord) -> PlaceRecord:
+        """The record with the process that runs now: production may have been started again since."""
+        ...
+
+    def is_running(self, record: PlaceRecord) -> bool:
+        """Whether the collector itself lives."""
+        ...
+
+    def exit_words(self, record: PlaceRecord) -> str:
+        """Why it does not run."""
+        ...
+
+    def log_lines(self, place: str, count: int) -> list[str]:
+        """The last lines that it wrote, at most `count`, oldest first."""
+        ...
+
+    def owns(self, one: Row, record: PlaceRecord | None) -> bool:
+        """Whether a process belongs to what was started, even when its marks are gone."""
+        ...
+
+    def let_go(self, place: str) -> None:
+        """Keep it running no longer: end what it knows of it, and do not start it again."""
+        ...
+
+    def serve_after_boot(self) -> None:
+        """See to it that after a reboot the place that the `active` link names is started."""
+        ...
