@@ -16,7 +16,7 @@ from importlib.resources import files
 from string import Template
 
 from phoenix.domain.errors import SpecError
-from phoenix.domain.trees import component_type, mapping_at, strings_at
+from phoenix.domain.trees import component_type, mapping_at, strings_at, walk
 from phoenix.manifests.collector import HOST_METRICS_TYPES
 
 HOST_FOLDER = "/var/lib/phoenix"
@@ -54,10 +54,12 @@ _ATTRIBUTE_NEEDS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
 not: critical processes are recognised without any capability."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_COMPONENT = re.compile(r"[A-Za-z0-9._+@=,:-]+")
+_COMPONENT = re.compile(r"[A-Za-z0-9._+@=,-]+")
 _PLACE = re.compile(r"baseline|candidate|revision-[1-9][0-9]{0,8}")
 _CAPABILITY = re.compile(r"CAP_[A-Z_]+")
 _DIGEST_LENGTH = 8
+_FILE_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{file:(/[^}$]+)\}")
+_KEY_FILE = "key_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class CollectorUnit:
         folder: The host's folder.
         environment: Addresses and marks, nothing secret: anyone on the host can read a unit.
         environment_file: Absolute path of the secrets, mode 0600; systemd reads it as root. None where none is needed.
+        secret_files: Absolute paths that the configuration reads, as `secret_files` finds them; systemd reads them as root
+            and shows them to the collector alone, under the same paths. Each must exist when the unit starts.
         lifetime: After it systemd ends the collector; None for the active pipeline, which is started again instead
             when it fails.
         capabilities: As `capabilities_for` says.
@@ -84,6 +88,7 @@ class CollectorUnit:
     folder: str = HOST_FOLDER
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     environment_file: str | None = None
+    secret_files: tuple[str, ...] = ()
     lifetime: timedelta | None = None
     capabilities: tuple[str, ...] = ()
 
@@ -129,7 +134,7 @@ def collector_unit(unit: CollectorUnit) -> str:
         capabilities=" ".join(unit.capabilities),
         # A backend that is away for long must not leave the host without its pipeline.
         unit_lines="StartLimitIntervalSec=0" if lasting else "",
-        service_lines="\n".join([*_environment(unit), *_ending(unit.lifetime)]),
+        service_lines="\n".join([*_environment(unit), *_secrets(unit), *_ending(unit.lifetime)]),
     )
 
 
@@ -152,6 +157,21 @@ def capabilities_for(config: Mapping[str, object]) -> tuple[str, ...]:
     """
     needed = {name for scraper in _process_scrapers(config) for name in _needs(scraper)}
     return tuple(sorted(needed))
+
+
+def secret_files(config: Mapping[str, object]) -> tuple[str, ...]:
+    """Files that a configuration reads and that may be closed to its user: `${file:/path}`, private keys; sorted.
+
+    Args:
+        config: A whole collector configuration.
+    """
+    found: set[str] = set()
+    for path, value in walk(config):
+        if isinstance(value, str):
+            found.update(_FILE_REFERENCE.findall(value))
+            if path and path[-1] == _KEY_FILE and value.startswith("/"):
+                found.add(value)
+    return tuple(sorted(found))
 
 
 def _process_scrapers(config: Mapping[str, object]) -> list[dict[str, object]]:
@@ -181,8 +201,19 @@ def _environment(unit: CollectorUnit) -> list[str]:
         if not _NAME.fullmatch(name):
             raise _unfit("environment variable", name, "letters, digits and underscores")
         lines.append(f"Environment={_quoted(f'{name}={value}')}")
+    return lines
+
+
+def _secrets(unit: CollectorUnit) -> list[str]:
+    """Secrets that root may read, for the collector alone."""
+    lines: list[str] = []
     if unit.environment_file is not None:
         lines.append(f"EnvironmentFile={_path('environment file', unit.environment_file)}")
+    for number, path in enumerate(unit.secret_files):
+        name = f"secret-{number}"
+        lines.append(f"LoadCredential={name}:{_path('secret file', path)}")
+        # Not %d: systemd before 250 does not know it.
+        lines.append(f"BindReadOnlyPaths=/run/credentials/{unit_name(unit.folder, unit.place)}/{name}:{path}")
     return lines
 
 
@@ -205,7 +236,7 @@ def _path(what: str, path: str) -> str:
     if not path.startswith("/") or not all(
         _COMPONENT.fullmatch(one) and one.strip(".") for one in components
     ):
-        raise _unfit(what, path, "an absolute path of letters, digits and . _ + @ = , : -")
+        raise _unfit(what, path, "an absolute path of letters, digits and . _ + @ = , -")
     return path
 
 

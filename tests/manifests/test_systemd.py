@@ -19,6 +19,7 @@ from phoenix.manifests.systemd import (
     boot_unit_name,
     capabilities_for,
     collector_unit,
+    secret_files,
     unit_name,
 )
 from tests.support.golden import check_golden
@@ -35,6 +36,7 @@ ACTIVE = CollectorUnit(
     config="/var/lib/phoenix/configs/4567cdef.yaml",
     environment={"PHOENIX_OWNER": "someone", "PHOENIX_PLACE": "ssh://a@b:22/revision-3"},
     environment_file="/etc/phoenix/collector.env",
+    secret_files=("/etc/phoenix/license",),
     capabilities=BOTH,
 )
 MEASURED = replace(
@@ -42,6 +44,7 @@ MEASURED = replace(
     description="Phoenix: the candidate",
     place="candidate",
     environment_file=None,
+    secret_files=(),
     lifetime=timedelta(minutes=30),
     capabilities=(),
 )
@@ -111,6 +114,7 @@ def _of_one(folder):
         {"environment": {"A B": "c"}},
         {"environment": {"A": "b\nUser=root"}},
         {"environment_file": "-/etc/passwd"},
+        {"secret_files": ("/a:/etc/shadow",)},
         {"capabilities": ("CAP_SYS_PTRACE\nUser=root",)},
     ],
     ids=str,
@@ -171,6 +175,24 @@ def lean(**metrics):
 )
 def test_capabilities_are_what_an_enabled_metric_or_attribute_needs(config, needed):
     assert capabilities_for(config) == needed
+
+
+@pytest.mark.parametrize(
+    ("exporter", "files"),
+    [
+        ({"headers": {"api-key": "${file:/etc/phoenix/license}"}}, ("/etc/phoenix/license",)),
+        ({"headers": {"b": "Bearer ${file:/b}", "a": "${file:/a}", "c": "${file:/a}"}}, ("/a", "/b")),
+        (
+            {"tls": {"key_file": "/etc/phoenix/tls.key", "ca_file": "/etc/ssl/ca.pem"}},
+            ("/etc/phoenix/tls.key",),
+        ),
+        ({"headers": {"api-key": "$${file:/etc/phoenix/license}"}}, ()),
+        ({"headers": {"api-key": "${file:${env:CREDENTIALS_DIRECTORY}/license}"}}, ()),
+        ({"headers": {"api-key": "${env:KEY}"}}, ()),
+    ],
+)
+def test_secret_files_are_those_that_the_configuration_reads(exporter, files):
+    assert secret_files({"exporters": {"otlp_http": exporter}}) == files
 
 
 # --- systemd's own word ---
