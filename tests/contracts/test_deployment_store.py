@@ -1,72 +1,39 @@
 """The contract of `DeploymentStore`, over the fake and over the real one on each database."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from itertools import product
-from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine
 
 from phoenix.adapters.ports import DeploymentStore
 from phoenix.adapters.store.deployments import SqlDeploymentStore
-from phoenix.domain.deployment import Owed, Revision, RevisionState
+from phoenix.domain.deployment import Owed, RevisionState
 from phoenix.domain.errors import StateError
 from phoenix.domain.record import Driver
 from tests.fakes.deployments import FakeDeploymentStore
 from tests.support.clocks import START, Clock
+from tests.support.revisions import (
+    ACTIVE,
+    FAILED,
+    HOST,
+    PENDING,
+    REMOVED,
+    REPLACED,
+    a_revision,
+    bring,
+    later,
+    states,
+)
 
-HOST = "ssh://ops@web-1.example:22"
-PENDING, ACTIVE, REPLACED, FAILED, REMOVED = RevisionState
 FIRST, SECOND = Driver("boot-1", 1, 10), Driver("boot-1", 4_194_304, 2**40)
 
 
 @pytest.fixture
 def store(database: Engine | None, clock: Clock) -> DeploymentStore:
     return FakeDeploymentStore(now=clock) if database is None else SqlDeploymentStore(database, now=clock)
-
-
-def a_revision(number: int = 1, host: str = HOST, **fields: object) -> Revision:
-    plain = Revision(
-        host=host,
-        number=number,
-        owner="dep-aaaaaaaa",
-        name="web",
-        pipeline="process-topk-v1",
-        version="ab" * 32,
-        digest="cd" * 32,
-        config="receivers:\n  hostmetrics: {}\n",
-        reason="deploy",
-        by="ops@laptop",
-        created_at=START,
-    )
-    return replace(plain, **fields)
-
-
-def later(seconds: float) -> datetime:
-    return START + timedelta(seconds=seconds)
-
-
-def bring(store: DeploymentStore, number: int, state: RevisionState, host: str = HOST) -> None:
-    """Begin the revision and lead it to `state` the way a deployment does."""
-    store.begin(a_revision(number, host))
-    if state in (ACTIVE, REPLACED):
-        store.activate(host, number, later(number))
-    if state is REPLACED:
-        store.begin(a_revision(number + 100, host))
-        store.activate(host, number + 100, later(number + 100))
-        store.remove(host, number + 100)
-    if state is FAILED:
-        store.fail(host, number, "no data")
-    if state is REMOVED:
-        store.remove(host, number)
-    assert store.get(host, number).state is state
-
-
-def states(store: DeploymentStore, host: str = HOST) -> dict[int, RevisionState]:
-    return {revision.number: revision.state for revision in reversed(store.history(host))}
 
 
 def test_a_new_revision_comes_back_as_it_was(store: DeploymentStore):
@@ -417,74 +384,3 @@ def test_settled_and_owed_anew_counts_from_anew(store: DeploymentStore):
     store.settle(HOST, "dep-aaaaaaaa")
     store.owe(HOST, "dep-aaaaaaaa", "no route")
     assert store.owed()[0].since == later(2)
-
-
-def at_once(*verbs: Callable[[], object]) -> list[StateError | None]:
-    """Run every verb in a thread of its own, begun together; what each was refused with."""
-    start = Barrier(len(verbs))
-
-    def run(verb: Callable[[], object]) -> StateError | None:
-        start.wait()
-        try:
-            verb()
-        except StateError as error:
-            return error
-        return None
-
-    with ThreadPoolExecutor(len(verbs)) as pool:
-        return list(pool.map(run, verbs))
-
-
-def test_of_two_revisions_activated_at_once_one_serves(store: DeploymentStore):
-    bring(store, 1, ACTIVE)
-    for number in range(2, 22, 2):
-        for new in (number, number + 1):
-            store.begin(a_revision(new))
-        refused = at_once(
-            lambda one=number: store.activate(HOST, one, later(one)),
-            lambda other=number + 1: store.activate(HOST, other, later(other)),
-        )
-        assert refused == [None, None]
-        (serving,) = store.active()
-        assert serving.number in (number, number + 1)
-        others = {at: state for at, state in states(store).items() if at != serving.number}
-        assert set(others.values()) == {REPLACED}
-
-
-def test_of_one_number_begun_at_once_one_is_written(store: DeploymentStore):
-    for number in range(1, 11):
-        refused = at_once(
-            lambda n=number: store.begin(a_revision(n, name="one")),
-            lambda n=number: store.begin(a_revision(n, name="two")),
-        )
-        codes = [error.code for error in refused if error is not None]
-        assert codes == ["revision_exists"]
-        winner = "one" if refused[0] is None else "two"
-        assert store.get(HOST, number).name == winner
-
-
-def test_of_two_claims_at_once_one_wins(store: DeploymentStore):
-    for number in range(1, 11):
-        store.begin(a_revision(number))
-        refused = at_once(
-            lambda n=number: store.claim(HOST, n, FIRST, instead_of=None),
-            lambda n=number: store.claim(HOST, n, SECOND, instead_of=None),
-        )
-        assert [error.code for error in refused if error is not None] == ["driven"]
-        assert store.get(HOST, number).driver == (FIRST if refused[0] is None else SECOND)
-
-
-def test_of_an_activation_and_a_failure_at_once_the_end_is_one_of_two(store: DeploymentStore):
-    bring(store, 1, ACTIVE)
-    for number in range(2, 12):
-        store.begin(a_revision(number))
-        store.activate(HOST, 1, later(number))
-        refused = at_once(
-            lambda n=number: store.activate(HOST, n, later(n)),
-            lambda n=number: store.fail(HOST, n, "no data", restored=1),
-        )
-        # Activated first, it was taken back; failed first, it was refused to serve.
-        assert refused[1] is None
-        assert refused[0] is None or refused[0].code == "revision_state"
-        assert states(store)[number] is FAILED
-        assert [revision.number for revision in store.active()] == [1]

@@ -125,7 +125,7 @@ def _is(host: str, number: int) -> tuple[ColumnElement[bool], ...]:
 def _locked(connection: Connection, host: str) -> dict[int, RevisionState]:
     rows = select(REVISIONS.c.number).where(REVISIONS.c.host == host).order_by(REVISIONS.c.number)
     connection.execute(rows.with_for_update()).all()
-    # Looked at anew: the locks were granted one by one, while what another transaction held was changing.
+    # Looked at anew: what was begun and activated while this one waited is not among the rows it waited for.
     return _states(connection, host)
 
 
