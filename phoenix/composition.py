@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from phoenix.services.experiments import Experiments
     from phoenix.services.pipelines import Pipelines
     from phoenix.services.recovery import Recovery
+    from phoenix.services.targets import Targets
 
 
 class Phoenix:
@@ -77,7 +78,7 @@ class Phoenix:
     def hosts(self) -> HostDirectory:
         from phoenix.adapters.hosts.directory import Hosts
 
-        return Hosts(self.settings.home / "hosts", self._collector, self._agent)
+        return Hosts(self.settings.home / "hosts", self._collector, self._agent, self.settings.ssh_config)
 
     @cached_property
     def store(self) -> ExperimentStore:
@@ -96,6 +97,12 @@ class Phoenix:
         from phoenix.adapters.store.targets import SqlTargetStore
 
         return SqlTargetStore(self._database)
+
+    @cached_property
+    def targets(self) -> Targets:
+        from phoenix.services.targets import Targets
+
+        return Targets(lambda: self.target_store, self.hosts, self._has_store)
 
     @cached_property
     def archive(self) -> Archive:
@@ -133,6 +140,9 @@ class Phoenix:
         from phoenix.adapters.store.engine import open_engine
 
         return open_engine(self.settings.store_url())
+
+    def _has_store(self) -> bool:
+        return bool(self.settings.database_url) or (self.settings.home / "phoenix.db").exists()
 
     def _collector(self) -> Path:
         return self.installer.installed().path

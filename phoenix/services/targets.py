@@ -1,0 +1,148 @@
+"""Targets as people name them: URIs, saved names and label selectors, resolved to hosts before anything starts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from phoenix.adapters.ports import HostDirectory, TargetStore
+from phoenix.adapters.store.rules import unknown_target_name
+from phoenix.domain.deployment import TargetRecord
+from phoenix.domain.errors import PhoenixError, SpecError
+from phoenix.domain.findings import Finding, Severity
+from phoenix.domain.targets import (
+    Selector,
+    TargetName,
+    check_target_name,
+    parse_labels,
+    parse_selector,
+    parse_target,
+)
+
+_MOST_LABELS = 8
+
+
+class Targets:
+    """The targets of this installation.
+
+    Args:
+        store: Gives the saved ones; asked only for a text that is no URI.
+        hosts: Says which URIs lead to a host.
+        has_saved: Whether the store can hold any: a mistyped name must not be what creates a database.
+    """
+
+    def __init__(
+        self,
+        store: Callable[[], TargetStore],
+        hosts: HostDirectory,
+        has_saved: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._store = store
+        self._hosts = hosts
+        self._has_saved = has_saved
+
+    def resolve(self, texts: Sequence[str], path: str = "targets") -> tuple[str, ...]:
+        """The hosts that `texts` name, canonical, in their order, each once.
+
+        Args:
+            texts: Each `local`, `local://NAME`, `ssh://...`, a saved name, or a selector `key=value[,key=value]...`.
+            path: Where they stand, for the findings.
+
+        Raises:
+            SpecError: With every text that names no host; nothing was opened.
+        """
+        found: list[str] = []
+        faults: list[Finding] = []
+        for index, text in enumerate(texts):
+            try:
+                found += self._hosts_of(text)
+            except PhoenixError as fault:
+                reason, fix = fault.message, fault.hint
+                faults.append(Finding(Severity.ERROR, fault.code, f"{path}[{index}]", reason, fix))
+        if faults:
+            raise _unusable(faults)
+        return tuple(dict.fromkeys(found))
+
+    def add(self, name: str, uri: str, labels: Sequence[str] = ()) -> TargetRecord:
+        """Save a target under a name, or change the one of that name; looks at its form only.
+
+        Args:
+            name: What a person will call it.
+            uri: The target; a name is refused, for what it stands for may change.
+            labels: Each `key=value[,key=value]...`.
+
+        Raises:
+            SpecError: If one of them is not well formed.
+        """
+        check_target_name(name)
+        target = parse_target(uri)
+        if isinstance(target, TargetName):
+            raise SpecError(
+                f"{name} cannot stand for {uri}, which is a name itself",
+                code="unknown_target",
+                hint="give the URI: local://NAME or ssh://[USER@]HOST[:PORT]",
+            )
+        self._hosts.check(target.canonical)
+        record = TargetRecord(name, target.canonical, parse_labels(*labels), datetime.now(UTC))
+        self._store().save(record)
+        return record
+
+    def remove(self, name: str) -> TargetRecord:
+        """Forget a saved target; what runs on its host stays.
+
+        Raises:
+            StateError: Code `unknown_target_name`, with near matches.
+        """
+        record = self.get(name)
+        self._store().remove(name)
+        return record
+
+    def get(self, name: str) -> TargetRecord:
+        """A saved target.
+
+        Raises:
+            StateError: Code `unknown_target_name`, with near matches.
+        """
+        if not self._has_saved():
+            raise unknown_target_name(name, ())
+        return self._store().get(name)
+
+    def list(self, selector: str | None = None) -> tuple[TargetRecord, ...]:
+        """The saved targets by name; with a selector `key=value[,key=value]...` those that carry all its labels."""
+        wanted = {} if selector is None else dict(parse_selector(selector).wanted)
+        return self._store().select(wanted) if self._has_saved() else ()
+
+    def _hosts_of(self, text: str) -> Iterable[str]:
+        if "=" in text and "://" not in text:
+            return self._selected(parse_selector(text))
+        target = parse_target(text)
+        uri = self.get(target.name).uri if isinstance(target, TargetName) else target.canonical
+        self._hosts.check(uri)
+        return (uri,)
+
+    def _selected(self, selector: Selector) -> Sequence[str]:
+        saved = self.list()
+        found = [record.uri for record in saved if selector.matches(record.labels)]
+        for uri in found:
+            self._hosts.check(uri)
+        if not found:
+            raise _nothing_selected(selector, saved)
+        return found
+
+
+def _nothing_selected(selector: Selector, saved: Sequence[TargetRecord]) -> SpecError:
+    labels = sorted({f"{key}={value}" for record in saved for key, value in record.labels.items()})
+    near = get_close_matches(selector.canonical, labels, n=3) or labels[:_MOST_LABELS]
+    return SpecError(
+        f"No saved target carries {selector.canonical}.",
+        code="nothing_selected",
+        hint=f"labels in use: {', '.join(near)}"
+        if near
+        else "no saved target has labels: phoenix config target list",
+    )
+
+
+def _unusable(faults: Sequence[Finding]) -> SpecError:
+    if len(faults) == 1:
+        (fault,) = faults
+        return SpecError(fault.reason, findings=faults, code=fault.code, hint=fault.fix)
+    return SpecError(f"{len(faults)} targets name no host.", findings=faults, code="unknown_target")
