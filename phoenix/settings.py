@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     catalog_path: str = Field(
         default="", description="Folders searched before the shipped catalog, separated like PATH."
     )
+    ssh_config: Path = Field(
+        default_factory=lambda: Path.home() / ".ssh/config",
+        description="The OpenSSH client configuration that hosts are reached by.",
+    )
 
     def store_url(self) -> str:
         return self.database_url or f"sqlite:///{self.home / 'phoenix.db'}"

@@ -23,7 +23,7 @@ from phoenix.adapters.machines.machine import Machine, Row
 from phoenix.adapters.ports import CollectorLaunch, Lease
 from phoenix.adapters.yaml.documents import parse_mapping
 from phoenix.domain.errors import DependencyError, PhoenixError, SpecError, StateError
-from phoenix.manifests.systemd import capabilities_for
+from phoenix.manifests.systemd import capabilities_for, secret_files
 
 READY_SECONDS = 20.0
 """A collector answers 0.1 s after its start; the rest is for a busy host."""
@@ -97,9 +97,15 @@ class Collectors:
             with house.machine.locked(house.marks.folder):
                 house.leases.check(lease)
                 house.places.clean(place)
-            present = self._spawn(replace(present, identity=None, retired=False), config, house.binary())
+            record = replace(present, identity=None, retired=False)
+            present = self._spawn(record, config, self._binary_of(present))
         self._await_ready(present)
         return present
+
+    def _binary_of(self, record: PlaceRecord) -> Path:
+        """The collector that it ran with, if it is still there: ours may have been upgraded since."""
+        kept = Path(record.binary)
+        return kept if record.binary and self._house.machine.exists(kept) else self._house.binary()
 
     def current(self, place: str) -> PlaceRecord | None:
         """What was started there, with the process that runs now."""
@@ -217,6 +223,7 @@ class Collectors:
 
     def _spawn(self, record: PlaceRecord, config: str, program: Path) -> PlaceRecord:
         house = self._house
+        parsed = parse_mapping(config, record.pipeline)
         lifetime = None if record.lifetime is None else timedelta(seconds=record.lifetime)
         identity = house.supervisor.spawn(
             Program(
@@ -225,10 +232,11 @@ class Collectors:
                 command=[str(program), f"--config={house.configs.path(record.digest)}"],
                 pipeline=record.pipeline,
                 lifetime=lifetime,
-                capabilities=capabilities_for(parse_mapping(config, record.pipeline)),
+                capabilities=capabilities_for(parsed),
+                secret_files=secret_files(parsed),
             )
         )
-        started = replace(record, identity=identity)
+        started = replace(record, identity=identity, binary=str(program))
         house.places.write(started)
         return started
 

@@ -27,4 +27,4 @@ def local_host(
         return [sys.executable, "-IS", str(agent().resolve())]
 
     # Resolved: the folder marks our processes, and must read the same from every working directory.
-    return SlotHost(name, LocalMachine(sys.executable), folder.resolve(), Programs(collector, command))
+    return SlotHost(name, LocalMachine(sys.executable), folder.resolve, Programs(collector, command))

@@ -49,6 +49,7 @@ class PlaceRecord:
         metrics: Port of its Prometheus exporter.
         telemetry: Port of its own telemetry.
         health: Port of its health check.
+        binary: The collector that runs it.
         identity: None until it was started.
         retired: It served once and was replaced; what it takes to start it again is kept.
     """
@@ -62,6 +63,7 @@ class PlaceRecord:
     metrics: int
     telemetry: int
     health: int
+    binary: str = ""
     identity: ProcessIdentity | None = None
     retired: bool = False
 

@@ -63,23 +63,29 @@ class SlotHost:
     Args:
         name: For people and for the ledger.
         machine: Where it is.
-        folder: Made on first use; hosts of different folders have nothing in common.
+        folder: Says where it is, once the machine was asked; made on first use. Hosts of different folders have nothing in common.
         programs: The collector and the agent, on that machine.
     """
 
-    def __init__(self, name: str, machine: Machine, folder: Path, programs: Programs) -> None:
+    def __init__(self, name: str, machine: Machine, folder: Callable[[], Path], programs: Programs) -> None:
         self._name = name
         self._machine = machine
-        self._marks = HostMarks(name, folder)
         self._folder = folder
         self._programs = programs
         self._fetcher = Fetcher(machine.reach, machine.leave)
-        self._agents = Agents(machine, self._marks, programs.agent)
+
+    @cached_property
+    def _marks(self) -> HostMarks:
+        return HostMarks(self._name, self._folder())
+
+    @cached_property
+    def _agents(self) -> Agents:
+        return Agents(self._machine, self._marks, self._programs.agent)
 
     @cached_property
     def _house(self) -> CollectorHouse:
         """Made on first use: only the machine itself says what it is."""
-        machine, folder = self._machine, self._folder
+        machine, folder = self._machine, self._marks.folder
         places = Places(machine, folder / "places")
         has_systemd = machine.facts().has_systemd
         return CollectorHouse(

@@ -22,6 +22,7 @@ class Program:
         lifetime: After it the host ends it with no help from us; None for production, which is started again
             whenever it ends by itself, and after a reboot.
         capabilities: What it needs beyond the rights of its user, such as CAP_SYS_PTRACE.
+        secret_files: Files that its configuration reads and that may be closed to its user.
     """
 
     place: str
@@ -30,6 +31,7 @@ class Program:
     pipeline: str
     lifetime: timedelta | None
     capabilities: Sequence[str]
+    secret_files: Sequence[str]
 
 
 class Supervisor(Protocol):

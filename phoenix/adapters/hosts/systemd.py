@@ -55,6 +55,7 @@ class SystemdSupervisor:
             environment_file=str(program.folder / ENVIRONMENT),
             lifetime=program.lifetime,
             capabilities=tuple(program.capabilities),
+            secret_files=tuple(program.secret_files),
         )
         name = self._name(program.place)
         self._machine.write(self._path(program.place), collector_unit(unit), _UNIT_MODE)

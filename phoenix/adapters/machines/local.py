@@ -32,7 +32,9 @@ class LocalMachine:
     def facts(self) -> Facts:
         # A pipeline of this machine lives in a folder of its user, where a unit of the system's could not read it.
         is_root = os.geteuid() == 0
-        return Facts(os.uname().machine, is_root, has_systemd=False, python=self._python)
+        return Facts(
+            os.uname().machine, is_root, has_systemd=False, python=self._python, home=str(Path.home())
+        )
 
     def read(self, path: Path) -> str | None:
         return durable.read(path)

@@ -3,7 +3,7 @@
 Every verb on files may be done twice. A path is of the machine's own; it is never mixed with text of a shell.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -50,12 +50,14 @@ class Facts:
         is_root: Whether what we run there may do everything.
         has_systemd: Whether systemd is its init, and ours to ask.
         python: The program that can run the agent; "" if there is none.
+        home: Of the user that we are there.
     """
 
     architecture: str
     is_root: bool
     has_systemd: bool
     python: str
+    home: str
 
 
 class Pipe(Protocol):
@@ -183,6 +185,3 @@ def is_alive(machine: Machine, one: Row) -> bool:
     """That very process, not another one under its pid."""
     now = machine.row(one.pid)
     return now is not None and now.started == one.started
-
-
-Deliver = Callable[[Row, Signals], None]

@@ -16,7 +16,7 @@ def unneeded() -> Path:
 
 @pytest.fixture
 def hosts(tmp_path: Path) -> HostDirectory:
-    return Hosts(tmp_path / "hosts", unneeded, lambda: tmp_path / "agent.pyz")
+    return Hosts(tmp_path / "hosts", unneeded, lambda: tmp_path / "agent.pyz", tmp_path / "ssh_config")
 
 
 @pytest.mark.parametrize("target", ["local", "local://web-1", "local://local"])
