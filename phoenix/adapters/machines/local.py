@@ -17,6 +17,8 @@ from phoenix.adapters.machines.machine import SHORT, Facts, Finished, Row
 from phoenix.domain.errors import DependencyError
 
 _TAIL_BYTES = 4096
+_NOT_FOUND = 127
+"""As a shell would say it."""
 
 
 class LocalMachine:
@@ -97,6 +99,8 @@ class LocalMachine:
                 check=False,
                 timeout=timeout.total_seconds(),
             )
+        except FileNotFoundError as error:
+            return Finished(_NOT_FOUND, b"", str(error).encode())
         except subprocess.TimeoutExpired as error:
             raise DependencyError(
                 f"{argv[0]} does not end within {timeout.total_seconds():g} s", code="host_timeout"

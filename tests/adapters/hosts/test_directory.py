@@ -46,7 +46,6 @@ def test_hosts_of_different_names_share_nothing(hosts):
         "local://../x",
         "local://a/b",
         "local://a\n",
-        "ssh://h",
         "local://-o",
     ],
 )
