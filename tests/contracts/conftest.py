@@ -1,14 +1,18 @@
-"""What the contracts of the stores share: a clock, and each kind of database, empty."""
+"""What the contracts share: a clock, each kind of database, empty; this machine behind sshd."""
 
 from collections.abc import Generator
 
 import pytest
 from sqlalchemy import Engine
 
+from phoenix.adapters.machines.ssh import SshMachine
+from phoenix.adapters.machines.ssh_connection import SshConnection
 from phoenix.adapters.store.engine import open_engine
 from phoenix.adapters.store.tables import METADATA
+from phoenix.domain.targets import SshTarget
 from tests.adapters.store import postgresql
 from tests.support.clocks import Clock
+from tests.support.sshd import Client, Sshd, needs_openssh
 
 
 @pytest.fixture
@@ -41,3 +45,21 @@ def database(request: pytest.FixtureRequest) -> Generator[Engine | None]:
                 connection.execute(table.delete())
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Sshd, Client]]:
+    """This machine behind sshd, and a client that knows it."""
+    needs_openssh()
+    folder = tmp_path_factory.mktemp("sshd")
+    server = Sshd(folder / "server").start()
+    client = Client(folder / "client").knows(server.known()).configure("this-machine", server)
+    yield server, client
+    server.stop()
+
+
+@pytest.fixture
+def ssh_machine(sshd: tuple[Sshd, Client]) -> Generator[SshMachine]:
+    _, client = sshd
+    with SshConnection(SshTarget("this-machine"), client.config) as connection:
+        yield SshMachine("ssh://this-machine", connection)

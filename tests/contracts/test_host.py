@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from phoenix.adapters import agent_archive
+from phoenix.adapters.hosts.remote import remote_host
+from phoenix.adapters.machines.ssh import SshMachine
+from phoenix.adapters.machines.ssh_connection import SshConnection
 from phoenix.adapters.ports import Host
 from phoenix.domain.errors import DependencyError, SpecError, StateError
+from phoenix.domain.targets import parse_target
 from tests.adapters.hosts.support import (
     CONFIG,
     IDLE,
@@ -19,6 +24,7 @@ from tests.adapters.hosts.support import (
     REFUSED_CONFIG,
     assert_gone,
     await_that,
+    collector_binary,
     launch,
     local_host,
 )
@@ -33,14 +39,58 @@ class Subject:
     kill: Callable[[str], None]
 
 
-@pytest.fixture(params=["fake", pytest.param("local", marks=pytest.mark.real)])
+KINDS = ("local", "detached", "systemd")
+"""This machine, the same one behind sshd, and a host of its own with systemd behind sshd."""
+
+
+@pytest.fixture(params=["fake", *(pytest.param(kind, marks=pytest.mark.real) for kind in KINDS)])
 def subject(request: pytest.FixtureRequest) -> Generator[Subject]:
     if request.param == "fake":
         fake = FakeHost()
         yield Subject(fake, fake.kill)
-        return
+    elif request.param == "systemd":
+        yield from on_a_host_of_its_own(request)
+    else:
+        yield from on_this_machine(request)
+
+
+def on_a_host_of_its_own(request: pytest.FixtureRequest) -> Generator[Subject]:
+    vm_hosts, folder = request.getfixturevalue("vm_hosts"), request.getfixturevalue("tmp_path")
+    vm = vm_hosts.shared("web-1")
+    # What was brought there is kept, as it would be.
+    state = ("active", "configs", "fence", "lease.json", "lock", "places", "revision")
+    vm.run("rm", "-rf", *(f"/var/lib/phoenix/{name}" for name in state))
+    connection = SshConnection(parse_target(vm.uri), vm_hosts.config)
+    machine = SshMachine(vm.uri, connection)
+    host = remote_host(vm.uri, machine, collector_binary, lambda: agent_archive.write_to(folder))
+
+    def kill(place: str) -> None:
+        running = host.collector(place)
+        assert running
+        vm.run("kill", "-KILL", str(running.pid))
+
+    yield Subject(host, kill)
+    emptied(host)
+    assert not [one for one in machine.processes() if one.marks]
+    units = vm.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "phoenix-*").stdout
+    assert units.strip() == ""
+    connection.close()
+
+
+def emptied(host: Host) -> None:
+    for owner in ("exp-1", "exp-2"):
+        host.clear(owner)
+    active = host.active()
+    if active:
+        host.activate(None, host.acquire("exp-1", LONG))
+        host.stop_collector(active.place)
+    host.clear("exp-1")
+
+
+def on_this_machine(request: pytest.FixtureRequest) -> Generator[Subject]:
     folder: Path = request.getfixturevalue("tmp_path") / "host"
-    host = local_host(folder)
+    machine = request.getfixturevalue("ssh_machine") if request.param == "detached" else None
+    host = local_host(folder, machine=machine)
 
     def kill(place: str) -> None:
         running = host.collector(place)
@@ -48,11 +98,7 @@ def subject(request: pytest.FixtureRequest) -> Generator[Subject]:
         os.kill(running.pid, signal.SIGKILL)
 
     yield Subject(host, kill)
-    for owner in ("exp-1", "exp-2"):
-        host.clear(owner)
-    active = host.active()
-    if active:
-        host.stop_collector(active.place)
+    emptied(host)
     assert_gone(folder)
 
 
@@ -285,4 +331,4 @@ def test_names_as_an_attacker_writes_them_are_refused(host, name):
     ):
         with pytest.raises(SpecError):
             refused()
-    assert host.leftovers("exp-1") == ("lease on local",)
+    assert host.leftovers("exp-1") == (f"lease on {host.name}",)

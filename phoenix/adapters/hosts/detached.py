@@ -118,6 +118,9 @@ class DetachedSupervisor:
     def serve_after_boot(self) -> None:
         """See `Supervisor.serve_after_boot`: without an init that we may ask, the next recovery does it."""
 
+    def rest_after_boot(self) -> None:
+        """See `Supervisor.rest_after_boot`."""
+
     def _await_identity(self, place: str) -> ProcessIdentity:
         folder = self._places.path(place)
         deadline = time.monotonic() + _SPAWN_SECONDS

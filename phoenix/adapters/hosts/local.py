@@ -6,10 +6,15 @@ from pathlib import Path
 
 from phoenix.adapters.hosts.slot_host import Programs, SlotHost
 from phoenix.adapters.machines.local import LocalMachine
+from phoenix.adapters.machines.machine import Machine
 
 
 def local_host(
-    name: str, folder: Path, binary: Path | Callable[[], Path], agent: Callable[[], Path]
+    name: str,
+    folder: Path,
+    binary: Path | Callable[[], Path],
+    agent: Callable[[], Path],
+    machine: Machine | None = None,
 ) -> SlotHost:
     """A host in a folder of this machine.
 
@@ -18,6 +23,7 @@ def local_host(
         folder: Made on first use, mode 0700.
         binary: The collector, or what finds it: a host can be cleared though the collector is gone.
         agent: Gives the agent's file.
+        machine: Another way to this very machine.
     """
 
     def collector() -> Path:
@@ -27,4 +33,6 @@ def local_host(
         return [sys.executable, "-IS", str(agent().resolve())]
 
     # Resolved: the folder marks our processes, and must read the same from every working directory.
-    return SlotHost(name, LocalMachine(sys.executable), folder.resolve, Programs(collector, command))
+    return SlotHost(
+        name, machine or LocalMachine(sys.executable), folder.resolve, Programs(collector, command)
+    )

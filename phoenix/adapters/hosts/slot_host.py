@@ -205,13 +205,15 @@ class SlotHost:
     def activate(self, place: str | None, lease: Lease) -> None:
         if place is not None and revision_number(check_place(place)) is None:
             raise SpecError(f"{place} cannot be active", code="invalid_place", hint="only revision-N can")
-        if place is not None:
-            self._house.supervisor.serve_after_boot()
         with self._machine.locked(self._marks.folder):
             self._house.leases.check(lease)
             if place is not None and self._house.places.read(place) is None:
                 raise StateError(f"nothing was started in {place} of {self._name}", code="nothing_there")
+            if place is not None:
+                self._house.supervisor.serve_after_boot()
             self._house.revisions.activate(place)
+            if place is None:
+                self._house.supervisor.rest_after_boot()
 
     def open_census(self, owner: str, lifetime: timedelta) -> AbstractContextManager[CensusSession]:
         return self._agents.census(check_owner(owner), lifetime)

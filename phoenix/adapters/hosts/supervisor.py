@@ -68,3 +68,7 @@ class Supervisor(Protocol):
     def serve_after_boot(self) -> None:
         """See to it that after a reboot the place that the `active` link names is started."""
         ...
+
+    def rest_after_boot(self) -> None:
+        """Take that back: nothing serves."""
+        ...

@@ -134,6 +134,14 @@ class SystemdSupervisor:
             self._ask("daemon-reload")
         self._ask("enable", name)
 
+    def rest_after_boot(self) -> None:
+        """See `Supervisor.rest_after_boot`."""
+        name = boot_unit_name(self._folder)
+        if self._machine.exists(Path(UNIT_FOLDER) / name):
+            self._ask("disable", name)
+            self._machine.remove(Path(UNIT_FOLDER) / name)
+            self._ask("daemon-reload")
+
     def _name(self, place: str) -> str:
         return unit_name(self._folder, place)
 

@@ -11,6 +11,7 @@ import pytest
 from phoenix.adapters import agent_archive
 from phoenix.adapters.hosts.local import local_host as host_of
 from phoenix.adapters.hosts.slot_host import SlotHost
+from phoenix.adapters.machines.machine import Machine
 from phoenix.adapters.ports import CollectorLaunch
 from phoenix.composition import compose
 
@@ -50,9 +51,11 @@ def collector_binary() -> Path:
     return found.path
 
 
-def local_host(folder: Path, name: str = "local", binary: Path | None = None) -> SlotHost:
+def local_host(
+    folder: Path, name: str = "local", binary: Path | None = None, machine: Machine | None = None
+) -> SlotHost:
     agent = agent_archive.write_to(folder.parent / "agent")
-    return host_of(name, folder, binary or collector_binary, lambda: agent)
+    return host_of(name, folder, binary or collector_binary, lambda: agent, machine)
 
 
 def of_folder(folder: Path) -> dict[int, str]:
