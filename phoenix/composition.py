@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from phoenix.services.pipelines import Pipelines
     from phoenix.services.recovery import Recovery
     from phoenix.services.targets import Targets
+    from phoenix.services.vm_configs import VmConfigs
 
 
 class Phoenix:
@@ -69,10 +70,16 @@ class Phoenix:
         return Pipelines(self.catalog, lambda: self.validator)
 
     @cached_property
+    def vm_configs(self) -> VmConfigs:
+        from phoenix.services.vm_configs import VmConfigs
+
+        return VmConfigs(self.pipelines, lambda: self.validator)
+
+    @cached_property
     def drafts(self) -> Drafts:
         from phoenix.services.drafts import Drafts
 
-        return Drafts(self.pipelines, self.catalog, self.hosts)
+        return Drafts(self.pipelines, self.catalog, self.targets)
 
     @cached_property
     def hosts(self) -> HostDirectory:
@@ -119,6 +126,7 @@ class Phoenix:
         flows = ChildFlowRunner(self.settings.home, self.archive)
         return Experiments(
             self.store,
+            self.deployment_store,
             self.hosts,
             self.archive,
             flows,

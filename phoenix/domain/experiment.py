@@ -30,7 +30,7 @@ from phoenix.domain.errors import SpecError
 from phoenix.domain.load import LoadSpec
 from phoenix.domain.metrics import NATURES, Metric
 from phoenix.domain.patterns import check_pattern
-from phoenix.domain.phases import OnPromote
+from phoenix.domain.phases import OnHostFailure, OnPromote
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.scenario import from_scenario, is_scenario
 from phoenix.domain.spec_faults import findings_of
@@ -121,7 +121,13 @@ class ExperimentSpec(_Spec):
     baseline: PipelineRef = Field(description="The pipeline you pay for today.")
     candidate: PipelineRef = Field(description="The pipeline that may replace it.")
     targets: tuple[str, ...] = Field(
-        default=("local",), min_length=1, description="Hosts: local, local://NAME."
+        default=("local",),
+        min_length=1,
+        description="Hosts: local, local://NAME, ssh://..., saved names, or labels: role=web.",
+    )
+    on_host_failure: OnHostFailure = Field(
+        default=OnHostFailure.STOP,
+        description="What a host that cannot be taken, deployed to or loaded does to the run.",
     )
     load: LoadSpec | None = Field(default=None, description="Simulated processes; none when left out.")
     scrape_interval: Duration = Field(

@@ -86,3 +86,12 @@ class OnPromote(StrEnum):
     """Wait for a person: `phoenix experiment promote NAME`."""
     REPORT = "report"
     """Judge, do not act."""
+
+
+class OnHostFailure(StrEnum):
+    """What a host that fails before anything is measured does to the run."""
+
+    STOP = "stop"
+    """The run fails, and every host is cleaned up."""
+    SKIP = "skip"
+    """It is left out, and the run goes on with the others while enough are left."""

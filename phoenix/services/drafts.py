@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from phoenix.adapters.catalog import Catalog
-from phoenix.adapters.ports import HostDirectory
 from phoenix.adapters.yaml.documents import load_mapping
 from phoenix.domain.errors import SpecError
 from phoenix.domain.experiment import ExperimentDocument, ExperimentSpec, read_document
@@ -21,6 +20,7 @@ from phoenix.domain.trees import mapping_at, strings_at
 from phoenix.manifests.collector import counts_each_byte_once
 from phoenix.manifests.plan import Arm, Plan
 from phoenix.services.pipelines import Pipelines, ResolvedPipeline
+from phoenix.services.targets import Targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,14 @@ class Draft:
     """An experiment that may be started.
 
     Attributes:
-        document: As its author wrote it.
+        document: As its author wrote it, with the targets resolved to hosts.
+        asked: The targets as its author wrote them.
         plan: Everything resolved.
         findings: Warnings that are shown and kept; errors have refused it already.
     """
 
     document: ExperimentDocument
+    asked: tuple[str, ...]
     plan: Plan
     findings: tuple[Finding, ...]
 
@@ -41,10 +43,10 @@ class Draft:
 class Drafts:
     """Reads and checks experiments."""
 
-    def __init__(self, pipelines: Pipelines, catalog: Catalog, hosts: HostDirectory) -> None:
+    def __init__(self, pipelines: Pipelines, catalog: Catalog, targets: Targets) -> None:
         self._pipelines = pipelines
         self._catalog = catalog
-        self._hosts = hosts
+        self._targets = targets
 
     def read(self, path: Path) -> Draft:
         """Read a file.
@@ -72,7 +74,7 @@ class Drafts:
             for variant, reference in references.items()
         }
         profile = self._profile(spec.load.profile, faults) if spec.load else None
-        self._check_targets(spec.targets, faults)
+        hosts = self._resolved_targets(spec.targets, faults)
         faults.extend(_uncounted_bytes(document, arms))
         baseline, candidate = arms[Variant.BASELINE], arms[Variant.CANDIDATE]
         findings = (*faults, *(f for arm in arms.values() if arm for f in arm.findings))
@@ -82,7 +84,8 @@ class Drafts:
         if spec.load and profile:
             planned = plan_load(profile, spec.load.processes, spec.load.seed)
             load, seed = [pattern.message() for pattern in planned.patterns], spec.load.seed
-        return Draft(document, Plan(_arm(baseline), _arm(candidate), load, seed), findings)
+        plan = Plan(_arm(baseline), _arm(candidate), load, seed)
+        return Draft(_on_hosts(document, hosts), spec.targets, plan, findings)
 
     def _with_names(self, invalid: SpecError, content: object, folder: Path) -> SpecError:
         """The refusal of a document with wrong fields, and what is wrong with the names it holds besides."""
@@ -97,7 +100,7 @@ class Drafts:
                 faults.extend(resolved.findings)
         if isinstance(profile := canonical_profile(mapping_at(spec, "load").get("profile")), str):
             self._profile(profile, faults)
-        self._check_targets(strings_at(spec, "targets"), faults)
+        self._resolved_targets(strings_at(spec, "targets"), faults)
         refusing = errors(faults)
         return _refused((*invalid.findings, *refusing)) if refusing else invalid
 
@@ -129,18 +132,24 @@ class Drafts:
             faults.extend(_as_findings(fault, "spec.load.profile"))
             return None
 
-    def _check_targets(self, targets: Sequence[str], faults: list[Finding]) -> None:
-        for index, target in enumerate(targets):
-            try:
-                self._hosts.check(target)
-            except SpecError as fault:
-                faults.extend(_as_findings(fault, f"spec.targets[{index}]"))
+    def _resolved_targets(self, targets: Sequence[str], faults: list[Finding]) -> tuple[str, ...]:
+        try:
+            return self._targets.resolve(targets, "spec.targets")
+        except SpecError as fault:
+            faults.extend(fault.findings)
+            return ()
 
 
 def _refused(findings: Sequence[Finding]) -> SpecError:
     count = len(errors(findings))
     words = "1 fault" if count == 1 else f"{count} faults"
     return SpecError(f"The experiment cannot be started: {words}.", findings=findings)
+
+
+def _on_hosts(document: ExperimentDocument, hosts: tuple[str, ...]) -> ExperimentDocument:
+    """What a name or a label stands for may change; the hosts of an experiment do not."""
+    spec = document.spec.model_copy(update={"targets": hosts})
+    return document.model_copy(update={"spec": spec})
 
 
 def _arm(resolved: ResolvedPipeline) -> Arm:

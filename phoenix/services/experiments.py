@@ -9,6 +9,7 @@ from pathlib import Path
 from phoenix.adapters.archive import Archive
 from phoenix.adapters.ports import (
     ConfigValidator,
+    DeploymentStore,
     ExperimentStore,
     FlowProcess,
     FlowRunner,
@@ -37,6 +38,7 @@ class Experiments:
     def __init__(
         self,
         store: ExperimentStore,
+        deployments: DeploymentStore,
         hosts: HostDirectory,
         archive: Archive,
         flows: FlowRunner,
@@ -46,6 +48,8 @@ class Experiments:
         is_alive: Callable[[ExperimentRecord], bool],
     ) -> None:
         self._store = store
+        self._deployments = deployments
+        self._deployments = deployments
         self._hosts = hosts
         self._archive = archive
         self._flows = flows
@@ -67,7 +71,11 @@ class Experiments:
         record = ExperimentRecord(
             id="exp-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8)),
             name=draft.document.metadata.name,
-            document={"document": draft.document.as_document(), "plan": draft.plan.as_document()},
+            document={
+                "document": draft.document.as_document(),
+                "asked": list(draft.asked),
+                "plan": draft.plan.as_document(),
+            },
             phase=Phase.PENDING,
             outcome=Outcome.NONE,
             created_at=datetime.now(UTC),
@@ -193,6 +201,7 @@ class Experiments:
             document,
             plan,
             self._store,
+            self._deployments,
             self._open_hosts(document.spec.targets),
             self._archive,
             self._validator,

@@ -116,10 +116,10 @@ FIELDS = {
         ["spec.candidate.file: cannot be read"],
     ),
     "a wrong type": ({"warmup": "three"}, ["spec.warmup: ", "'three'"]),
-    "an unknown target": ({"targets": ["web-1"]}, ["spec.targets[0]: 'web-1'", "local://NAME"]),
+    "an unknown target": ({"targets": ["web-1"]}, ["spec.targets[0]: No target is saved as 'web-1'"]),
     "an unknown target scheme": (
         {"targets": ["local", "ftp://web"]},
-        ["spec.targets[1]: 'ftp://web'", "local://NAME"],
+        ["spec.targets[1]: 'ftp://' names no target", "local://NAME"],
     ),
     "a negative interval": ({"scrapeInterval": "-1s"}, ["spec.scrapeInterval: '-1s' is not a duration"]),
     "an unknown field": (

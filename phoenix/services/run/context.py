@@ -6,7 +6,14 @@ from datetime import timedelta
 from threading import Event
 
 from phoenix.adapters.archive import Archive
-from phoenix.adapters.ports import ConfigValidator, ExperimentStore, Host, Lease, LoadSession
+from phoenix.adapters.ports import (
+    ConfigValidator,
+    DeploymentStore,
+    ExperimentStore,
+    Host,
+    Lease,
+    LoadSession,
+)
 from phoenix.domain.decision.comparison import Design
 from phoenix.domain.errors import StateError
 from phoenix.domain.experiment import ExperimentDocument
@@ -33,6 +40,7 @@ class Run:
         document: ExperimentDocument,
         plan: Plan,
         store: ExperimentStore,
+        deployments: DeploymentStore,
         hosts: Sequence[Host],
         archive: Archive,
         validator: Callable[[], ConfigValidator],
@@ -42,6 +50,8 @@ class Run:
         self.spec = document.spec
         self.plan = plan
         self.store = store
+        self.deployments = deployments
+        self.deployments = deployments
         self.hosts = tuple(hosts)
         self.archive = archive
         self.validator = validator
