@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import typer
 
-from phoenix.cli import collector, experiment, pipeline, recover
+from phoenix.cli import collector, experiment, pipeline, pipeline_vm, recover
 from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
 from phoenix.cli.interruption import interrupted_by_signals
 from phoenix.domain.errors import PhoenixError, SpecError
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(experiment.app, name="exp", hidden=True)
+pipeline.app.command("vm-config")(pipeline_vm.vm_config)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(collector.app, name="collector")
 app.command("recover")(recover.recover)

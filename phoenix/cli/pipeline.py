@@ -58,7 +58,7 @@ def show(
     from phoenix.domain.trees import plain
     from phoenix.manifests.slots import slot_config
 
-    pipeline, resolved = compose().pipelines.show(name, _parsed(settings))
+    pipeline, resolved = compose().pipelines.show(name, parsed(settings))
     config = plain(slot_config(resolved.own, resolved.production).config)
     if output is Format.JSON:
         write_document({**_description(pipeline, resolved), "config": config}, output)
@@ -83,7 +83,7 @@ def validate(
     from phoenix.composition import compose
     from phoenix.domain.findings import as_document
 
-    findings = compose().pipelines.validate(pipeline, _parsed(settings))
+    findings = compose().pipelines.validate(pipeline, parsed(settings))
     if output in (Format.JSON, Format.YAML):
         write_document({"valid": not findings, "findings": [as_document(f) for f in findings]}, output)
     else:
@@ -91,18 +91,23 @@ def validate(
     return ExitCode.INVALID if findings else ExitCode.DONE
 
 
-def _parsed(settings: Sequence[str] | None) -> dict[str, str]:
+def parsed(settings: Sequence[str] | None) -> dict[str, str]:
+    """What `--set NAME=VALUE`, given several times, says.
+
+    Raises:
+        SpecError: One has no name or no value, or a name is given twice.
+    """
     from phoenix.domain.errors import SpecError
 
-    parsed: dict[str, str] = {}
+    found: dict[str, str] = {}
     for setting in settings or ():
         name, equals, value = setting.partition("=")
         if not equals or not name:
             raise SpecError(f"--set {setting}: write --set NAME=VALUE.")
-        if name in parsed:
+        if name in found:
             raise SpecError(f"--set {name} is given twice.")
-        parsed[name] = value
-    return parsed
+        found[name] = value
+    return found
 
 
 def _description(pipeline: "Pipeline", resolved: "ResolvedPipeline") -> dict[str, object]:

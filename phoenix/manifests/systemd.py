@@ -56,6 +56,7 @@ not: critical processes are recognised without any capability."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMPONENT = re.compile(r"[A-Za-z0-9._+@=,-]+")
 _PLACE = re.compile(r"baseline|candidate|revision-[1-9][0-9]{0,8}")
+_UNIT_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _CAPABILITY = re.compile(r"CAP_[A-Z_]+")
 _DIGEST_LENGTH = 8
 _FILE_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{file:(/[^}$]+)\}")
@@ -73,12 +74,15 @@ class CollectorUnit:
         config: Absolute path; readable for other users, it holds no secret.
         folder: The host's folder.
         environment: Addresses and marks, nothing secret: anyone on the host can read a unit.
-        environment_file: Absolute path of the secrets, mode 0600; systemd reads it as root. None where none is needed.
+        environment_file: Absolute path of the secrets, mode 0600; systemd reads it as root. A `-` before it lets it be
+            missing. None where none is needed.
         secret_files: Absolute paths that the configuration reads, as `secret_files` finds them; systemd reads them as root
             and shows them to the collector alone, under the same paths. Each must exist when the unit starts.
         lifetime: After it systemd ends the collector; None for the active pipeline, which is started again instead
             when it fails.
         capabilities: As `capabilities_for` says.
+        name: Of the unit, without `.service`; "" for the one that its place on a host gives it.
+        at_boot: Whether enabling it starts it at boot. Revisions are started by the boot unit instead.
     """
 
     description: str
@@ -91,6 +95,8 @@ class CollectorUnit:
     secret_files: tuple[str, ...] = ()
     lifetime: timedelta | None = None
     capabilities: tuple[str, ...] = ()
+    name: str = ""
+    at_boot: bool = False
 
 
 def unit_name(folder: str, place: str) -> str:
@@ -125,17 +131,19 @@ def collector_unit(unit: CollectorUnit) -> str:
     if wrong := [name for name in unit.capabilities if not _CAPABILITY.fullmatch(name)]:
         raise _unfit("capability", wrong[0], "a name such as CAP_SYS_PTRACE")
     lasting = unit.lifetime is None
-    return _template("collector.service").substitute(
+    text = template("collector.service").substitute(
         description=_words(unit.description),
         folder=_path("folder", unit.folder),
         binary=_path("binary", unit.binary),
         config=_path("config", unit.config),
-        identifier=unit_name(unit.folder, unit.place).removesuffix(".service"),
+        identifier=_identifier(unit),
         capabilities=" ".join(unit.capabilities),
         # A backend that is away for long must not leave the host without its pipeline.
         unit_lines="StartLimitIntervalSec=0" if lasting else "",
         service_lines="\n".join([*_environment(unit), *_secrets(unit), *_ending(unit.lifetime)]),
+        install_lines="[Install]\nWantedBy=multi-user.target" if unit.at_boot else "",
     )
+    return text.rstrip("\n") + "\n"
 
 
 def boot_unit(folder: str = HOST_FOLDER) -> str:
@@ -144,8 +152,10 @@ def boot_unit(folder: str = HOST_FOLDER) -> str:
     Raises:
         SpecError: `folder` cannot stand in a unit.
     """
-    return _template("active.service").substitute(
-        folder=_path("folder", folder), script=_argument(_text("start-active.sh")), prefix=unit_prefix(folder)
+    return template("active.service").substitute(
+        folder=_path("folder", folder),
+        script=_argument(shipped("start-active.sh")),
+        prefix=unit_prefix(folder),
     )
 
 
@@ -195,6 +205,14 @@ def _needs(scraper: Mapping[str, object]) -> list[str]:
     return needed
 
 
+def _identifier(unit: CollectorUnit) -> str:
+    if not unit.name:
+        return unit_name(unit.folder, unit.place).removesuffix(".service")
+    if not _UNIT_NAME.fullmatch(unit.name):
+        raise _unfit("unit name", unit.name, "small letters, digits and hyphens")
+    return unit.name
+
+
 def _environment(unit: CollectorUnit) -> list[str]:
     lines: list[str] = []
     for name, value in unit.environment.items():
@@ -208,12 +226,14 @@ def _secrets(unit: CollectorUnit) -> list[str]:
     """Secrets that root may read, for the collector alone."""
     lines: list[str] = []
     if unit.environment_file is not None:
-        lines.append(f"EnvironmentFile={_path('environment file', unit.environment_file)}")
+        path = unit.environment_file.removeprefix("-")
+        optional = "-" if path != unit.environment_file else ""
+        lines.append(f"EnvironmentFile={optional}{_path('environment file', path)}")
     for number, path in enumerate(unit.secret_files):
         name = f"secret-{number}"
         lines.append(f"LoadCredential={name}:{_path('secret file', path)}")
         # Not %d: systemd before 250 does not know it.
-        lines.append(f"BindReadOnlyPaths=/run/credentials/{unit_name(unit.folder, unit.place)}/{name}:{path}")
+        lines.append(f"BindReadOnlyPaths=/run/credentials/{_identifier(unit)}.service/{name}:{path}")
     return lines
 
 
@@ -270,11 +290,12 @@ def _unfit(what: str, value: str, wanted: str) -> SpecError:
     return SpecError(f"the {what} {value!r} cannot stand in a systemd unit", code="invalid_unit", hint=wanted)
 
 
-@cache
-def _template(name: str) -> Template:
-    return Template(_text(name))
+def template(name: str) -> Template:
+    """A template of `deployments/systemd`; `$name` is a value, `$$` a dollar sign."""
+    return Template(shipped(name))
 
 
 @cache
-def _text(name: str) -> str:
+def shipped(name: str) -> str:
+    """The text of a file of `deployments/systemd`."""
     return (files("deployments") / "systemd" / name).read_text(encoding="utf-8")

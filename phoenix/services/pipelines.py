@@ -28,6 +28,7 @@ from phoenix.domain.pipelines.pipeline import (
     PipelineRef,
 )
 from phoenix.domain.rules import lint
+from phoenix.domain.rules.references import without_files
 from phoenix.domain.trees import mapping_at
 from phoenix.manifests.collector import OwnPart, own_part, own_part_of_file
 from phoenix.manifests.slots import (
@@ -168,7 +169,7 @@ class Pipelines:
     def _judge(self, config: Mapping[str, object], critical: str) -> tuple[Finding, ...]:
         rules = lint(config, critical=(critical,) if critical else ())
         try:
-            complaint = self._validator().validate(dump_yaml(config), SAMPLE_ENVIRON)
+            complaint = self._validator().validate(dump_yaml(without_files(config)), SAMPLE_ENVIRON)
         except (StateError, DependencyError) as fault:
             if not rules:
                 raise

@@ -50,6 +50,11 @@ MEASURED = replace(
 )
 
 
+INSTALLED = replace(
+    ACTIVE, name="phoenix-pipeline", at_boot=True, environment_file="-/etc/phoenix/collector.env"
+)
+
+
 def settings_of(text, name):
     return re.findall(rf"^{name}=(.*)$", text, re.MULTILINE)
 
@@ -79,6 +84,14 @@ def test_the_active_pipeline_is_started_again_for_ever():
     assert settings_of(text, "Restart") == ["on-failure"]
     assert settings_of(text, "StartLimitIntervalSec") == ["0"]
     assert not settings_of(text, "RuntimeMaxSec")
+
+
+def test_a_unit_that_is_installed_by_hand_starts_at_boot_under_its_own_name():
+    text = collector_unit(INSTALLED)
+    assert settings_of(text, "WantedBy") == ["multi-user.target"]
+    assert settings_of(text, "EnvironmentFile") == ["-/etc/phoenix/collector.env"]
+    assert settings_of(text, "SyslogIdentifier") == ["phoenix-pipeline"]
+    assert not settings_of(collector_unit(ACTIVE), "WantedBy")
 
 
 def test_two_folders_on_one_host_never_share_a_unit():
@@ -113,7 +126,9 @@ def _of_one(folder):
         {"folder": "/"},
         {"environment": {"A B": "c"}},
         {"environment": {"A": "b\nUser=root"}},
-        {"environment_file": "-/etc/passwd"},
+        {"environment_file": "--/etc/passwd"},
+        {"environment_file": ""},
+        {"name": "a.service\nUser=root"},
         {"secret_files": ("/a:/etc/shadow",)},
         {"capabilities": ("CAP_SYS_PTRACE\nUser=root",)},
     ],
@@ -208,9 +223,7 @@ def analyze(*arguments):
 
 @SYSTEMD
 @pytest.mark.real
-@pytest.mark.parametrize(
-    "unit", [ACTIVE, replace(ACTIVE, capabilities=()), MEASURED], ids=lambda unit: unit.place
-)
+@pytest.mark.parametrize("unit", [ACTIVE, MEASURED, INSTALLED], ids=lambda unit: unit.name or unit.place)
 def test_systemd_finds_no_fault_in_a_collector_unit(unit, tmp_path):
     file = tmp_path / unit_name(unit.folder, unit.place)
     file.write_text(collector_unit(replace(unit, binary="/bin/true", description='100 % "a\\b" $HOME')))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phoenix.domain.rules.references import is_reference
+from phoenix.domain.rules.references import is_reference, variables, without_files
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,18 @@ def test_a_value_from_the_environment_or_a_file_is_a_reference(text):
 )
 def test_whatever_stands_in_the_configuration_itself_is_none(text):
     assert not is_reference(text)
+
+
+def test_variables_are_told_with_whether_they_have_a_default():
+    text = "${env:A} ${B:-b} $${env:C} ${file:/d} ${env:E:-}"
+    assert variables(text) == (("A", False), ("B", True), ("E", True))
+
+
+def test_files_are_stood_in_for_where_they_are_not():
+    tree = {"a": ["Bearer ${file:/k}", 1], "b": "$${file:/k}", "c": "${file:${env:D}/k}${env:X}", "d": None}
+    assert without_files(tree) == {
+        "a": ["Bearer file", 1],
+        "b": "$${file:/k}",
+        "c": "file${env:X}",
+        "d": None,
+    }
