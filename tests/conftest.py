@@ -42,6 +42,29 @@ def prefect_server(tmp_path_factory):
             yield url
 
 
+@pytest.fixture(scope="session")
+def vm_host_pool(tmp_path_factory):
+    """The session's real hosts; a test asks for `vm_hosts`, a wider fixture for this one."""
+    from tests.support.vm_pool import VmHosts, why_no_hosts
+    from tests.support.vm_rootfs import Unavailable, rootfs
+
+    if reason := why_no_hosts():
+        pytest.skip(reason)
+    try:
+        root = rootfs()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    with VmHosts(tmp_path_factory.mktemp("vm-hosts"), root) as hosts:
+        yield hosts
+
+
+@pytest.fixture
+def vm_hosts(vm_host_pool):
+    """Real hosts with systemd and sshd: `shared(name)` stays for the session, `fresh()` ends with the test."""
+    with vm_host_pool.for_one_test() as hosts:
+        yield hosts
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Where everything must be there, a skip for want of something is a failure; its reason is kept."""
