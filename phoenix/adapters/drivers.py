@@ -1,5 +1,8 @@
-"""Who drives an experiment: processes identified by machine, boot, pid and start time."""
+"""Who drives: processes identified by machine, boot, pid and start time, and the person who started them."""
 
+import getpass
+import socket
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,14 +28,29 @@ def process(pid: int) -> Driver | None:
     return Driver(_machine(), pid, int(fields[_START_TIME_FIELD]))
 
 
-def is_alive(record: ExperimentRecord) -> bool:
-    """Whether the record's driver still runs: looked up here, judged by its heartbeat elsewhere."""
-    driver = record.driver
-    if driver is None:
-        return False
+def person() -> str:
+    """`user@machine` of whoever runs us."""
+    user = "unknown"
+    with suppress(OSError, KeyError):
+        user = getpass.getuser()
+    return f"{user}@{socket.gethostname()}"
+
+
+def lives(driver: Driver) -> bool | None:
+    """Whether a driver still runs; None if it is of another machine, where we cannot look."""
     here = _place_of(_machine())
     if here == _place_of(driver.machine) and all(here):
         return process(driver.pid) == driver
+    return None
+
+
+def is_alive(record: ExperimentRecord) -> bool:
+    """Whether the record's driver still runs: looked up here, judged by its heartbeat elsewhere."""
+    if record.driver is None:
+        return False
+    found = lives(record.driver)
+    if found is not None:
+        return found
     return record.heartbeat_at is not None and datetime.now(UTC) - record.heartbeat_at < SILENCE
 
 

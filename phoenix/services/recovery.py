@@ -143,7 +143,7 @@ class Recovery:
         since = [e for e in events if e.sequence > begun[-1].sequence and e.kind is EventKind.NOTE]
         unwanted = record.stop_requested or any(e.step in ("breach", promoting.TAKE_BACK) for e in since)
         if switched and not unwanted:
-            promoting.end_previous(run)
+            promoting.settle(run)
             return Outcome.PROMOTED
         promoting.take_back(run)
         return Outcome.REVERTED if switched and not record.stop_requested else Outcome.NONE

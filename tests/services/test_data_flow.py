@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from phoenix.domain.errors import DependencyError
-from phoenix.services.run.promoting import await_data_flow
+from phoenix.services.handover import await_data_flow
 from tests.support.scripted_host import ScriptedHost, collector
 
 EXPORT = b'process_cpu_time_seconds_total{process_pid="7",process_executable_name="nginx"} 1\n'

@@ -8,7 +8,7 @@ from typing import Any
 
 from phoenix.adapters.hosts.slot_host import SlotHost
 
-STEPS = {"start": "start_collector", "switch": "activate", "stop-previous": "stop_collector"}
+STEPS = {"start": "start_collector", "switch": "activate", "stop-previous": "retire"}
 
 
 def _dying(real: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ from phoenix.domain.experiment import ExperimentDocument
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
 from phoenix.manifests.plan import Plan
+from phoenix.services.run.leases import LeaseKeeper
 
 LEASE_LIFETIME = timedelta(minutes=2)
 """Long enough for a paused machine, short enough that a lost driver does not block a host for the day."""
@@ -31,8 +32,18 @@ class RunStopped(StateError):
     default_code = "stopped"
 
 
+LEFT_OUT = "left_out"
+"""The ledger's note of a host that the run goes on without; it holds nothing of the run any more."""
+
+
 class Run:
-    """One experiment, driven by this process."""
+    """One experiment, driven by this process.
+
+    Attributes:
+        hosts: Those that it still runs on, in the order of the spec.
+        left_out: Hosts that it goes on without, each with why.
+        owed: Hosts that could not be cleaned up, each with why; the clean-up is on the list of what is owed.
+    """
 
     def __init__(
         self,
@@ -59,10 +70,14 @@ class Run:
         self.is_judged = record.phase is Phase.COMPLETED
         self.driver: Driver | None = None
         self.leases: dict[str, Lease] = {}
+        self.left_out: dict[str, str] = {}
+        self.owed: dict[str, str] = {}
         self.loads: list[LoadSession] = []
         self.sessions = ExitStack()
         self.halted = Event()
         self._halt_reason = ""
+        self._keeper = LeaseKeeper()
+        self._stopped: RunStopped | None = None
 
     def halt(self, reason: str) -> None:
         """Ask the run to end at its next look. Not inside a signal handler: setting an event may wait for itself."""
@@ -80,15 +95,33 @@ class Run:
             self.store.request_stop(self.id, self._halt_reason)
         record = self.store.beat(self.id)
         if record.phase.is_over or (self.driver is not None and record.driver != self.driver):
-            raise RunStopped("Another process took the experiment over.")
+            self._stop("Another process took the experiment over.")
         if record.stop_requested is not None:
-            raise RunStopped(f"The experiment was stopped: {record.stop_requested}.")
+            self._stop(f"The experiment was stopped: {record.stop_requested}.")
+
+    def heed_stop(self) -> None:
+        """For threads that wait beside the one that drives: end with it.
+
+        Raises:
+            RunStopped: What `check_stop` raised there.
+        """
+        if self._stopped is not None:
+            raise RunStopped(self._stopped.message)
+
+    def _stop(self, words: str) -> None:
+        self._stopped = RunStopped(words)
+        raise self._stopped
 
     def keep_leases(self) -> None:
-        """Renew every lease; one that expired meanwhile comes back unless somebody else took the host."""
-        for host in self.hosts:
-            if lease := self.leases.get(host.name):
-                host.renew(lease, self.lease_lifetime)
+        """Renew every lease that is due; one that expired meanwhile comes back unless somebody else took the host."""
+        self._keeper.keep(self.hosts, self.leases, self.lease_lifetime)
+
+    def leave_out(self, host: Host, why: str) -> None:
+        """Go on without a host that holds nothing of the run any more; there must be others."""
+        self.note(LEFT_OUT, {"host": host.name, "why": why})
+        self.left_out[host.name] = why
+        self.leases.pop(host.name, None)
+        self.hosts = tuple(other for other in self.hosts if other is not host)
 
     @property
     def lease_lifetime(self) -> timedelta:
@@ -127,8 +160,10 @@ class Run:
             raise
         self.store.append(self.id, EventKind.DONE, name, outcome)
 
-    def design(self) -> Design:
-        return design_of(self.document, self.plan, tuple(host.name for host in self.hosts))
+    def design(self, hosts: Sequence[Host] | None = None) -> Design:
+        """Of all its hosts, or of some of them."""
+        names = tuple(host.name for host in (self.hosts if hosts is None else hosts))
+        return design_of(self.document, self.plan, names)
 
 
 def design_of(document: ExperimentDocument, plan: Plan, hosts: tuple[str, ...]) -> Design:

@@ -3,19 +3,20 @@
 The ledger's intent holds what was active before, so that whoever finds it can restore that.
 """
 
-import time
-from collections.abc import Collection, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from phoenix.adapters.drivers import person
+from phoenix.adapters.hosts.marks import revision_number, revision_place
 from phoenix.adapters.ports import CollectorLaunch, Host, RunningCollector
-from phoenix.adapters.scraping.scraper import ArmReading, ArmScraper
 from phoenix.adapters.yaml.documents import dump_yaml
-from phoenix.domain.errors import DependencyError
+from phoenix.domain.deployment import RevisionState
+from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import EventKind
-from phoenix.domain.trees import mapping_at, strings_at
-from phoenix.manifests.plan import Arm
+from phoenix.services import handover
+from phoenix.services.handover import Wanted
 from phoenix.services.run.context import Run
 
 TAKE_BACK = "take_back"
@@ -23,9 +24,6 @@ TAKE_BACK = "take_back"
 
 TAKE_BACK_INCOMPLETE = "take_back_incomplete"
 """Code of the error that leaves production as it should not stay; the experiment is not over then."""
-
-DATA_FLOW_PATIENCE = timedelta(seconds=20)
-"""On top of three scrape intervals: what a new collector may take until its first points leave it, everywhere."""
 
 
 def hand_over(run: Run) -> None:
@@ -45,77 +43,27 @@ def hand_over(run: Run) -> None:
 
 
 def _hand_over(run: Run, host: Host) -> None:
-    arm = run.plan.candidate
-    previous = host.active()
-    place = f"revision-{host.next_revision()}"
-    with run.step(_step_on(host), {"place": place, "previous": _remembered(host, previous)}) as outcome:
-        config = dump_yaml(arm.production_config())
-        launch = CollectorLaunch(run.id, arm.pipeline, arm.version, config, None)
-        running = host.start_collector(place, launch, run.lease_of(host))
-        patience = 3 * run.spec.scrape_interval + DATA_FLOW_PATIENCE
-        await_data_flow(host, running, patience, _exporters_in_use(arm))
-        host.activate(place, run.lease_of(host))
-        if previous is not None:
-            host.stop_collector(previous.place)
+    revision = handover.revision_of(host, run.deployments, _wanted(run))
+    intent = {"place": revision_place(revision.number), "previous": _remembered(host, host.active())}
+    with run.step(_step_on(host), intent) as outcome:
+        lease = run.lease_of(host)
+        running = handover.hand_over(host, lease, run.deployments, revision, pulse=run.check_stop)
         outcome.update(pid=running.pid, version=running.version)
 
 
-def await_data_flow(
-    host: Host, running: RunningCollector, patience: timedelta, exporters: Collection[str]
-) -> None:
-    """Wait until points arrive, and leave through every one of the user's exporters.
-
-    Raises:
-        DependencyError: If they do not within `patience`; a healthy start is not a working pipeline. The collector
-            was stopped then, for its last words.
-    """
-    scraper = ArmScraper(host, running)
-    deadline = time.monotonic() + patience.total_seconds()
-    lacking = "it was not read"
-    while time.monotonic() < deadline:
-        lacking = _lacking(scraper.read(), exporters)
-        if not lacking:
-            return
-        if reason := host.exit_reason(running.place):
-            raise DependencyError(f"The new pipeline on {host.name} died: {reason}")
-        time.sleep(0.1)
-    log = [line for line in host.stop_collector(running.place).splitlines() if _names(line, exporters)]
-    hint = "see whether its backends answer and its credentials hold; the previous pipeline stays active"
-    raise DependencyError(
-        f"No data flows through the new pipeline on {host.name} after {patience.total_seconds():.0f} s: {lacking}.",
-        code="no_data_flow",
-        hint="\n".join([hint, *log[-1:]]),
-        details={"log": log},
+def _wanted(run: Run) -> Wanted:
+    arm = run.plan.candidate
+    return Wanted(
+        owner=run.id,
+        name=run.document.metadata.name,
+        pipeline=arm.pipeline,
+        version=arm.version,
+        config=dump_yaml(arm.production_config()),
+        reason=f"promotion of {run.id}",
+        by=person(),
+        driver=run.driver,
+        parameters={},
     )
-
-
-def _lacking(reading: ArmReading, exporters: Collection[str]) -> str:
-    """What a pipeline that works would show and this one does not; "" if it works."""
-    export, telemetry = reading.export, reading.telemetry
-    if export is None or telemetry is None:
-        return reading.error
-    if not telemetry.points_received:
-        return "its receivers accepted no point"
-    if not telemetry.points_sent or not export.points:
-        return "no point comes out of it"
-    unsent = [name for name in sorted(exporters) if not telemetry.sent_to.get(name)]
-    failed = [(name, telemetry.failed_to.get(name, 0.0)) for name in unsent]
-    return "; ".join(
-        f"its exporter {name} sent no point" + (f" and gave up {count:.0f}" if count else "")
-        for name, count in failed
-    )
-
-
-def _names(line: str, exporters: Collection[str]) -> bool:
-    """Whether a log line is of one of them: what a collector writes last is mostly a stack trace."""
-    return any(f'"{name}"' in line for name in exporters)
-
-
-def _exporters_in_use(arm: Arm) -> set[str]:
-    """The user's exporters that a pipeline of the production configuration sends to."""
-    pipelines = mapping_at(arm.production_config(), "service", "pipelines").values()
-    used = {name for pipeline in pipelines for name in strings_at(pipeline, "exporters")}
-    return used & arm.production.exporters.keys()
 
 
 def take_back(run: Run) -> None:
@@ -142,13 +90,17 @@ def take_back(run: Run) -> None:
         ) from faults[0]
 
 
-def end_previous(run: Run) -> None:
-    """End what this run's promotion replaced, on every host, where its driver did not come to that."""
+def settle(run: Run) -> None:
+    """Finish this run's promotion on every host where its driver did not come to that after the switch."""
     for host in run.hosts:
         promoted = _standing(run, host)
-        previous = promoted["previous"] if promoted else None
+        if promoted is None:
+            continue
+        previous = promoted["previous"]
         if previous and previous["place"] != _place_of(host.active()):
-            host.stop_collector(previous["place"])
+            host.retire(previous["place"])
+        if _state(run, host, promoted["place"]) is RevisionState.PENDING:
+            run.deployments.activate(host.name, _number(promoted["place"]), datetime.now(UTC))
 
 
 def _step_on(host: Host) -> str:
@@ -163,28 +115,54 @@ def _standing(run: Run, host: Host) -> Mapping[str, Any] | None:
 
 
 def _take_back(run: Run, host: Host, promoted: Mapping[str, Any]) -> None:
-    previous = promoted["previous"]
+    place, previous = str(promoted["place"]), promoted["previous"]
     # A machine that slept may have let the lease expire; it is ours again unless somebody else took the host.
     host.renew(run.lease_of(host), run.lease_lifetime)
-    if _place_of(host.active()) == promoted["place"]:
-        host.activate(_revive(run, host, previous) if previous else None, run.lease_of(host))
-    host.stop_collector(promoted["place"])
+    to = str(previous["place"]) if previous else None
+    if _place_of(host.active()) in (place, to, None):
+        if previous and host.collector(str(to)) is None:
+            to = _start_again(run, host, previous)
+        handover.give_back(host, run.lease_of(host), place, to)
+    else:
+        host.stop_collector(place)
     if previous:
         # An earlier try that died before the switch left a second copy of the previous pipeline; the active one stays.
         host.clear(previous["owner"])
+    _note_taken_back(run, host, place)
 
 
-def _revive(run: Run, host: Host, previous: Mapping[str, Any]) -> str:
-    """The previous pipeline's place, running; a new one with the same configuration where it was ended."""
-    place = str(previous["place"])
-    if host.collector(place) is not None and host.exit_reason(place) is None:
-        return place
+def _start_again(run: Run, host: Host, previous: Mapping[str, Any]) -> str:
+    """The place of a new collector with the previous configuration, where the host keeps nothing of the old one."""
     place = f"revision-{host.next_revision()}"
     launch = CollectorLaunch(
         previous["owner"], previous["pipeline"], previous["version"], previous["config"], None
     )
     host.start_collector(place, launch, run.lease_of(host))
     return place
+
+
+def _note_taken_back(run: Run, host: Host, place: str) -> None:
+    """By the ledger too the promoted revision has failed, and what serves on the host now serves."""
+    if _state(run, host, place) not in (RevisionState.PENDING, RevisionState.ACTIVE, RevisionState.FAILED):
+        return  # an older Phoenix promoted it, or somebody deployed another one since
+    breaches = [e for e in run.store.events(run.id) if e.kind is EventKind.NOTE and e.step == "breach"]
+    why = f": {breaches[-1].data['reason']}" if breaches else ""
+    active = _place_of(host.active())
+    state = _state(run, host, active) if active else None
+    back = _number(active) if active and state in (RevisionState.REPLACED, RevisionState.ACTIVE) else None
+    run.deployments.fail(host.name, _number(place), f"the promotion was taken back{why}", restored=back)
+
+
+def _state(run: Run, host: Host, place: str) -> RevisionState | None:
+    """What the ledger of deployments says of a place; None if it does not know it."""
+    try:
+        return run.deployments.get(host.name, _number(place)).state
+    except StateError:
+        return None
+
+
+def _number(place: str) -> int:
+    return revision_number(place) or 0
 
 
 def _remembered(host: Host, running: RunningCollector | None) -> dict[str, object] | None:

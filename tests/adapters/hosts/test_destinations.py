@@ -10,7 +10,7 @@ import pytest
 
 from phoenix.adapters.free_ports import free_ports
 from phoenix.domain.errors import DependencyError
-from phoenix.services.run.promoting import await_data_flow
+from phoenix.services.handover import await_data_flow
 from tests.adapters.hosts.support import CONFIG, LONG, launch
 
 pytestmark = pytest.mark.real
