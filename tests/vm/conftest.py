@@ -1,0 +1,43 @@
+"""A fleet of real hosts, empty of Phoenix, reached by the name that the OpenSSH configuration gives them."""
+
+from collections.abc import Generator
+
+import pytest
+
+from tests.support.vm_hosts import VmHost
+from tests.support.vm_pool import VmHosts
+
+NAMES = ("web-1", "web-2", "web-3", "web-4")
+
+STATE = ("active", "configs", "fence", "lease.json", "lock", "places", "revision", "runs", "checks")
+
+
+@pytest.fixture(scope="module")
+def fleet(vm_host_pool: VmHosts, tmp_path_factory: pytest.TempPathFactory) -> Generator[list[VmHost]]:
+    """Four hosts, and a control plane of the module's own that knows how to reach them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PHOENIX_HOME", str(tmp_path_factory.mktemp("fleet") / "home"))
+        patch.setenv("PHOENIX_SSH_CONFIG", str(vm_host_pool.config))
+        hosts = vm_host_pool.several(*NAMES)
+        for host in hosts:
+            emptied(host)
+        yield hosts
+        for host in hosts:
+            assert serving(host) == {}, host.name
+
+
+def emptied(host: VmHost) -> None:
+    """As if Phoenix had never changed anything there; what was delivered stays, as it would."""
+    host.run("sh", "-c", "systemctl stop 'phoenix-*'; rm -f /etc/systemd/system/phoenix-* /run/systemd/system/phoenix-*")
+    host.run("systemctl", "daemon-reload")
+    host.run("rm", "-rf", *(f"/var/lib/phoenix/{name}" for name in STATE))
+
+
+def serving(host: VmHost) -> dict[int, str]:
+    """The collectors that run there by the kernel's process table: place by pid."""
+    script = (
+        'for p in /proc/[0-9]*; do [ "$(cat $p/comm 2>/dev/null)" = otelcol-phoenix ] || continue; '
+        'echo "${p#/proc/} $(tr "\\0" "\\n" <$p/environ | sed -n s/^PHOENIX_PLACE=//p)"; done'
+    )
+    lines = host.run("sh", "-c", script).stdout.split("\n")
+    return {int(pid): place for pid, _, place in (line.partition(" ") for line in lines) if pid}
