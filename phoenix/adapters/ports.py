@@ -182,6 +182,10 @@ class Host(Protocol):
         """The pipeline that production uses, by the `active` link."""
         ...
 
+    def revisions(self) -> tuple[RunningCollector, ...]:
+        """Every revision that the host keeps, ascending: what serves, what runs beside it, what was retired."""
+        ...
+
     def next_revision(self) -> int: ...
 
     def activate(self, place: str | None, lease: Lease) -> None:

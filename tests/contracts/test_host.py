@@ -271,6 +271,20 @@ def test_no_revision_number_comes_twice(host):
     assert host.next_revision() == 2
 
 
+def test_a_host_tells_every_revision_that_it_keeps(host):
+    lease = host.acquire("exp-1", LONG)
+    assert host.revisions() == ()
+    host.start_collector("baseline", launch(), lease)
+    second = host.start_collector("revision-2", launch(lifetime=None), lease)
+    third = host.start_collector("revision-10", launch(config=OTHER_CONFIG, lifetime=None), lease)
+    host.activate("revision-10", lease)
+    host.retire("revision-2")
+    assert [one.place for one in host.revisions()] == ["revision-2", "revision-10"]
+    assert [one.digest for one in host.revisions()] == [second.digest, third.digest]
+    host.stop_collector("revision-2")
+    assert host.revisions() == (third,)
+
+
 def test_clearing_removes_everything_of_the_owner(host):
     lease = host.acquire("exp-1", LONG)
     host.start_collector("baseline", launch(), lease)

@@ -161,6 +161,10 @@ class FakeHost(Host):
     def active(self) -> RunningCollector | None:
         return self.collector(self._active) if self._active else None
 
+    def revisions(self) -> tuple[RunningCollector, ...]:
+        kept = [one.running for place, one in self._places.items() if revision_number(place) is not None]
+        return tuple(sorted(kept, key=lambda one: revision_number(one.place) or 0))
+
     def next_revision(self) -> int:
         return self._revision + 1
 

@@ -198,6 +198,13 @@ class SlotHost:
         return None
 
     @_verb
+    def revisions(self) -> tuple[RunningCollector, ...]:
+        kept = {revision_number(record.place): record for record in self._house.places.records()}
+        return tuple(
+            kept[number].running() for number in sorted(number for number in kept if number is not None)
+        )
+
+    @_verb
     def next_revision(self) -> int:
         return self._house.revisions.following()
 

@@ -11,6 +11,8 @@ _FAILED = "otelcol_exporter_send_failed_metric_points"
 _FIELDS = {
     "otelcol_process_cpu_seconds": "cpu_seconds",
     "otelcol_process_memory_rss": "memory_bytes",
+    "otelcol_process_uptime": "uptime_seconds",
+    "otelcol_process_uptime_seconds": "uptime_seconds",
     "otelcol_process_memory_rss_bytes": "memory_bytes",
     "otelcol_receiver_accepted_metric_points": "points_received",
     "otelcol_processor_batch_batch_send_size_bytes_sum": "bytes_sent",

@@ -107,6 +107,7 @@ class Telemetry:
         bytes_sent: Uncompressed OTLP size of all batches, By.
         sent_to: Points that left, by exporter; an exporter that counts none is not there.
         failed_to: Points given up, by exporter; what is still being retried is in neither.
+        uptime_seconds: How long it has been running, s.
     """
 
     at_seconds: float
@@ -117,3 +118,4 @@ class Telemetry:
     bytes_sent: float | None = None
     sent_to: Mapping[str, float] = field(default_factory=dict[str, float])
     failed_to: Mapping[str, float] = field(default_factory=dict[str, float])
+    uptime_seconds: float | None = None
