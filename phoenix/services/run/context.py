@@ -73,7 +73,7 @@ class Run:
         self.left_out: dict[str, str] = {}
         self.owed: dict[str, str] = {}
         self.loads: list[LoadSession] = []
-        self.sessions = ExitStack()
+        self.sessions: dict[str, ExitStack] = {}
         self.halted = Event()
         self._halt_reason = ""
         self._keeper = LeaseKeeper()

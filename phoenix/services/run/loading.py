@@ -1,8 +1,12 @@
 """Starts the load simulation on every host and hands it to the run, which ends it with its sessions."""
 
+from contextlib import ExitStack
+
+from phoenix.adapters.ports import Host
 from phoenix.domain.phases import Phase
 from phoenix.manifests.plan import lifetime
 from phoenix.services.run.context import Run
+from phoenix.services.run.fleet import on_each_host
 
 
 def start_load(run: Run) -> None:
@@ -15,15 +19,17 @@ def start_load(run: Run) -> None:
     if run.plan.load is None:
         run.note("load", {"processes": 0})
         return
-    for host in run.hosts:
-        run.check_stop()
+    patterns = run.plan.load
+
+    def start(host: Host) -> None:
         with run.step(f"load@{host.name}") as outcome:
-            session = run.sessions.enter_context(
-                host.start_load(run.id, run.plan.load, run.plan.seed, lifetime(run.spec))
-            )
+            load = host.start_load(run.id, patterns, run.plan.seed, lifetime(run.spec))
+            session = run.sessions.setdefault(host.name, ExitStack()).enter_context(load)
             run.loads.append(session)
             status = session.status()
             outcome.update(requested=status.requested, achieved=status.achieved)
+
+    on_each_host(run, start)
 
 
 def load_fault(run: Run) -> str | None:

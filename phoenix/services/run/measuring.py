@@ -1,18 +1,20 @@
 """Scrapes both variants until the comparison decides, the time is up, or something ends the run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 
 from phoenix.adapters.ports import Host
 from phoenix.domain.decision.comparison import Comparison, Verdict, compare
+from phoenix.domain.decision.pairing import is_sound
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Scrape, Variant
 from phoenix.manifests.plan import lifetime
+from phoenix.services.concurrency import open_everywhere
 from phoenix.services.measuring.measurement import Measurement
 from phoenix.services.measuring.ticker import Tick, Ticker
 from phoenix.services.run.context import Run
-from phoenix.services.run.deploying import first_death
+from phoenix.services.run.deploying import first_death, withdraw
 from phoenix.services.run.judging import save
 from phoenix.services.run.loading import load_fault
 
@@ -27,9 +29,10 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
         RunStopped: If a stop was asked for; looked at before each scrape.
     """
     run.enter(Phase.WARMING_UP)
-    with ExitStack() as sessions:
-        measurements = [_open(run, host, sessions) for host in run.hosts]
-        threads = sessions.enter_context(ThreadPoolExecutor(len(measurements), "scrape"))
+    with (
+        ThreadPoolExecutor(len(run.hosts), "scrape") as threads,
+        open_everywhere(run.hosts, lambda host: _measurement(run, host)) as measurements,
+    ):
         ticker = Ticker(run.spec.scrape_interval, run.halted)
         history: list[Scrape] = []
         is_aligned = is_measuring = False
@@ -67,14 +70,15 @@ def _export_ages(scrapes: Sequence[Scrape]) -> list[float]:
     return [sample.export_age_seconds for sample in samples if sample.export_age_seconds is not None]
 
 
-def _open(run: Run, host: Host, sessions: ExitStack) -> Measurement:
-    census = sessions.enter_context(host.open_census(run.id, lifetime(run.spec)))
-    baseline, candidate = (host.collector(variant.value) for variant in Variant)
-    if baseline is None or candidate is None:
-        raise AssertionError("a variant was not deployed")
-    return Measurement(
-        host, baseline, candidate, census, run.spec.critical_processes, run.spec.scrape_interval
-    )
+@contextmanager
+def _measurement(run: Run, host: Host) -> Generator[Measurement]:
+    with host.open_census(run.id, lifetime(run.spec)) as census:
+        baseline, candidate = (host.collector(variant.value) for variant in Variant)
+        if baseline is None or candidate is None:
+            raise AssertionError("a variant was not deployed")
+        yield Measurement(
+            host, baseline, candidate, census, run.spec.critical_processes, run.spec.scrape_interval
+        )
 
 
 def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape, *, ends_warmup: bool) -> bool:
@@ -87,6 +91,9 @@ def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape, *, ends_w
         return False
     comparison = compare(history, run.design(), ended)
     save(run, comparison)
+    if comparison.verdict is Verdict.ROLL_BACK:
+        # What does harm goes at once, before anybody is told and anything is written about it.
+        withdraw(run, Variant.CANDIDATE)
     on_scrape(number, comparison)
     is_late = history[-1].at_seconds >= run.spec.maximum_duration.total_seconds()
     return bool(ended) or is_late or comparison.verdict is not Verdict.INCONCLUSIVE
@@ -94,7 +101,7 @@ def _is_over(run: Run, history: Sequence[Scrape], on_scrape: OnScrape, *, ends_w
 
 def _ended_early(run: Run, history: Sequence[Scrape], *, ends_warmup: bool) -> str:
     """What makes going on pointless, in words; "" while nothing does."""
-    for host in run.hosts:
+    for host in _unread(run, history):
         if reason := first_death(host):
             return reason
     if reason := load_fault(run):
@@ -103,6 +110,13 @@ def _ended_early(run: Run, history: Sequence[Scrape], *, ends_warmup: bool) -> s
     if missing := _never_matched(warmup):
         return f"no living process matches {', '.join(missing)}; retention cannot be judged"
     return ""
+
+
+def _unread(run: Run, history: Sequence[Scrape]) -> Sequence[Host]:
+    """Hosts of which the newest scrape lacks something: what answers has not died."""
+    newest = [scrape for scrape in history[-len(run.hosts) :] if scrape.number == history[-1].number]
+    unread = {s.host for s in newest if not (is_sound(s.baseline) and is_sound(s.candidate))}
+    return [host for host in run.hosts if host.name in unread]
 
 
 def _never_matched(warmup: Sequence[Scrape]) -> list[str]:
