@@ -220,15 +220,19 @@ works() { # health, points in, and points out through every exporter; else $lack
 
 prove() { # waits until it works
   deadline=$(($(date +%s) + PATIENCE))
+  before=$(restarts)
   until works; do
     if [ "$(date +%s)" -ge "$deadline" ]; then return 1; fi
-    restarts=$(systemctl show --property=NRestarts --value "$UNIT.service" 2>/dev/null || say 0)
-    if [ "${restarts:-0}" -ge 3 ]; then
-      lacking="it ended $restarts times"
+    if [ $(($(restarts) - before)) -ge 3 ]; then
+      lacking="it ended again and again"
       return 1
     fi
     sleep 1
   done
+}
+
+restarts() { # how often systemd had to start it again, counted since some start in the past
+  systemctl show --property=NRestarts --value "$UNIT.service" 2>/dev/null | grep . || say 0
 }
 
 put_back() { # what served before serves again, or nothing if nothing did

@@ -59,7 +59,7 @@ _PLACE = re.compile(r"baseline|candidate|revision-[1-9][0-9]{0,8}")
 _UNIT_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _CAPABILITY = re.compile(r"CAP_[A-Z_]+")
 _DIGEST_LENGTH = 8
-_FILE_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{file:(/[^}$]+)\}")
+_FILE_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{file:(/[^}]+)\}")
 _KEY_FILE = "key_file"
 
 
@@ -178,7 +178,8 @@ def secret_files(config: Mapping[str, object]) -> tuple[str, ...]:
     found: set[str] = set()
     for path, value in walk(config):
         if isinstance(value, str):
-            found.update(_FILE_REFERENCE.findall(value))
+            # A path that depends on the environment is known on the host only.
+            found.update(one for one in _FILE_REFERENCE.findall(value) if "${" not in one)
             if path and path[-1] == _KEY_FILE and value.startswith("/"):
                 found.add(value)
     return tuple(sorted(found))
