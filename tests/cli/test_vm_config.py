@@ -125,9 +125,9 @@ def test_a_wrong_setting_is_refused(phoenix, tmp_path):
 
 @pytest.mark.real
 def test_what_the_collector_refuses_is_refused(phoenix, tmp_path, collector_binary):
-    code, _, err = phoenix("topk", "--set", "exporters={otlp_http: {endpont: 'https://a'}}")
+    code, _, err = phoenix("topk", "--set", "exporters={otlp_http: {no_such_key: 'https://a'}}")
     assert (code, names(tmp_path)) == (2, [])
-    assert "endpont" in err
+    assert "no_such_key" in err
 
 
 @pytest.mark.real
