@@ -106,6 +106,11 @@ class Sshd:
         assert sessions
         _kill(sessions)
 
+    def freeze_sessions(self) -> None:
+        """Let the server's side of every connection fall silent, as a network does that lost its way."""
+        for one in self._sessions():
+            one.suspend()
+
     def log(self) -> str:
         return (self.folder / "sshd.log").read_text(errors="replace")
 

@@ -187,15 +187,24 @@ class SshConnection:
         return errand
 
     async def _opened(self, command: str, program: str) -> SshPipe:
+        async def begin(session: Session) -> ssh_pipe.Kill:
+            link = await self._begin(session, command)
+            return lambda pid: self._kill(link, pid)
+
+        await self._linked()
         try:
-            async with asyncio.timeout(self._patience.total_seconds() * 2):
-                return await ssh_pipe.opened(lambda session: self._begin(session, command), self._kill)
+            async with asyncio.timeout(self._patience.total_seconds()):
+                return await ssh_pipe.opened(begin)
         except Gone as gone:
             raise self._lost(program, gone) from gone
         except TimeoutError as error:
-            raise DependencyError(f"{program} on {self._name} does not start", code="host_timeout") from error
+            raise DependencyError(
+                f"{program} on {self._name} does not start within {self._patience.total_seconds():g} s",
+                code="host_timeout",
+                hint="does its sshd allow more sessions (MaxSessions)?",
+            ) from error
 
-    async def _begin(self, session: Session, command: str) -> None:
+    async def _begin(self, session: Session, command: str) -> Link:
         """Start a program; a connection that proves lost before that is made anew, once."""
         for is_last in (False, True):
             link = await self._linked()
@@ -205,13 +214,10 @@ class SshConnection:
                 if is_last or gone.began:
                     raise
             except Refused as error:
-                raise DependencyError(
-                    f"{self._name} runs no commands for us: {error}",
-                    code="host_refused",
-                    hint="look for ForceCommand and the like in its sshd_config and authorized_keys",
-                ) from error
+                raise self._refused(error) from error
             else:
-                return
+                return link
+        raise AssertionError
 
     async def _linked(self) -> Link:
         """The open connection; made once for all who wait for it."""
@@ -251,11 +257,7 @@ class SshConnection:
             await errand.begin(lambda session: link.seats.begin(session, command_line(PROBE)))
             heard = await errand.finish()
         except (Gone, Refused) as error:
-            raise DependencyError(
-                f"{self._name} runs no commands for us: {error}",
-                code="host_refused",
-                hint="look for ForceCommand and the like in its sshd_config and authorized_keys",
-            ) from error
+            raise self._refused(error) from error
         finally:
             await errand.abandon()
         if bytes(heard.out) != PROBE[-1].encode():
@@ -266,9 +268,13 @@ class SshConnection:
                 hint="it must be a POSIX shell (sh, bash, dash, zsh) whose start-up files print nothing",
             )
 
-    def _kill(self, pid: int) -> None:
-        with suppress(DependencyError):  # a lost connection ends its input
-            self.run(killing(pid), timeout=_KILL_TIMEOUT)
+    async def _kill(self, link: Link, pid: int) -> None:
+        """Over that very connection: after another boot of the host the process may be anybody."""
+        errand = Errand(f"kill on {self._name}", 1 << 16, _KILL_TIMEOUT)
+        command = command_line(killing(pid), sudo=self.target.sudo, lifetime=_KILL_TIMEOUT)
+        with suppress(DependencyError, Gone, Refused):  # a lost connection ends its input
+            await errand.begin(lambda session: link.seats.begin(session, command))
+            await errand.finish()
 
     async def _close(self) -> None:
         self._is_closed = True
@@ -277,6 +283,13 @@ class SshConnection:
             self._link.close()
             with suppress(TimeoutError, asyncssh.Error, OSError):
                 await asyncio.wait_for(self._link.connection.wait_closed(), _CLOSE_SECONDS)
+
+    def _refused(self, error: Exception) -> DependencyError:
+        return DependencyError(
+            f"{self._name} runs no commands for us: {error}",
+            code="host_refused",
+            hint="look for ForceCommand and the like in its sshd_config and authorized_keys",
+        )
 
     def _lost(self, program: str, gone: Gone) -> DependencyError:
         return DependencyError(

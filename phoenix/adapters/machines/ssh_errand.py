@@ -27,7 +27,7 @@ class Errand:
         self._deadline = asyncio.get_running_loop().time() + timeout.total_seconds()
         self._capture = Capture(limit)
 
-    async def begin(self, begin: Callable[[Session], Awaitable[None]]) -> None:
+    async def begin(self, begin: Callable[[Session], Awaitable[object]]) -> None:
         async with self._in_time():
             await begin(self._capture)
 

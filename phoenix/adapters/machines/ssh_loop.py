@@ -2,10 +2,31 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class _DaemonThreads(ThreadPoolExecutor):
+    """A thread for each call, which nobody waits for.
+
+    A name server that never answers holds up no other host, and not the end of this process.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        future: Future[T] = Future()
+
+        def call() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - it is the caller's
+                future.set_exception(error)
+
+        threading.Thread(target=call, name="phoenix-ssh-call", daemon=True).start()
+        return future
 
 
 class _Background:
@@ -20,6 +41,7 @@ class _Background:
         with self._guard:
             if self._loop is None or self._thread is None or not self._thread.is_alive():
                 self._loop = asyncio.new_event_loop()
+                self._loop.set_default_executor(_DaemonThreads())
                 self._thread = threading.Thread(
                     target=self._loop.run_forever, name="phoenix-ssh", daemon=True
                 )

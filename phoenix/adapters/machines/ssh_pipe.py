@@ -6,16 +6,20 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import BinaryIO
 
 from phoenix.adapters.machines.ssh_command import PID_MARK
 from phoenix.adapters.machines.ssh_loop import wait_for
 from phoenix.adapters.machines.ssh_session import Session
 
 _TAIL_BYTES = 4096
+_GRACE_SECONDS = 0.25
+"""For a program that heeds the end of its input, as all of ours do."""
+
 _END_SECONDS = 1.0
 
-Begin = Callable[[Session], Awaitable[None]]
-Kill = Callable[[int], None]
+Kill = Callable[[int], Awaitable[None]]
+Begin = Callable[[Session], Awaitable[Kill]]
 
 
 class PipeSession(Session):
@@ -28,17 +32,13 @@ class PipeSession(Session):
         self._from_us: asyncio.ReadTransport | None = None
         self._to_us: asyncio.WriteTransport | None = None
 
-    async def write_to(self, pipe: int) -> None:
+    async def write_to(self, pipe: BinaryIO) -> None:
         loop = asyncio.get_running_loop()
-        self._to_us, _ = await loop.connect_write_pipe(
-            lambda: _ToUs(self), os.fdopen(pipe, "wb", buffering=0)
-        )
+        self._to_us, _ = await loop.connect_write_pipe(lambda: _ToUs(self), pipe)
 
-    async def read_from(self, pipe: int) -> None:
+    async def read_from(self, pipe: BinaryIO) -> None:
         loop = asyncio.get_running_loop()
-        self._from_us, _ = await loop.connect_read_pipe(
-            lambda: _FromUs(self), os.fdopen(pipe, "rb", buffering=0)
-        )
+        self._from_us, _ = await loop.connect_read_pipe(lambda: _FromUs(self), pipe)
         if self.ended.is_set():
             self._from_us.close()
 
@@ -78,7 +78,7 @@ class PipeSession(Session):
     def _take_pid(self) -> None:
         before, mark, after = self._errors.partition(PID_MARK)
         number, newline, rest = after.partition(b"\n")
-        if self.pid is None and mark and newline:
+        if self.pid is None and mark and newline and number.isdigit():
             self.pid = int(number)
             self._errors = before + rest
 
@@ -106,19 +106,19 @@ class _ToUs(asyncio.BaseProtocol):
 
 
 class SshPipe:
-    """A `Pipe` to a program on a host. When this process dies, however, the program reads the end of its input.
+    """A `Pipe` to a program on a host. When this process dies, however it does, the program's input ends.
 
     Args:
         session: Of the program.
-        stdin: File descriptor to write to, not blocking; owned.
-        stdout: File descriptor to read from; owned.
+        stdin: To write to, not blocking; owned.
+        stdout: To read from; owned.
         kill: Kills a process of the host.
     """
 
-    def __init__(self, session: PipeSession, stdin: int, stdout: int, kill: Kill) -> None:
+    def __init__(self, session: PipeSession, stdin: BinaryIO, stdout: BinaryIO, kill: Kill) -> None:
         self._session = session
-        self._stdin = os.fdopen(stdin, "wb", buffering=0)
-        self._stdout = os.fdopen(stdout, "rb", buffering=0)
+        self._stdin = stdin
+        self._stdout = stdout
         self._kill = kill
         self._guard = threading.Lock()
 
@@ -149,39 +149,44 @@ class SshPipe:
         """Release everything; ends it if it still runs."""
         with self._guard:
             self.end_input()
-            if self.status() is None and self._session.pid is not None:
-                self._kill(self._session.pid)
-                self.wait(timedelta(seconds=_END_SECONDS))
-            wait_for(self._abandoned())
+            wait_for(self._end())
             self._stdout.close()
+
+    async def _end(self) -> None:
+        if not await self._exited(_GRACE_SECONDS) and self._session.pid is not None:
+            await self._kill(self._session.pid)
+            await self._exited(_END_SECONDS)
+        self._session.kill()
 
     async def _exited(self, seconds: float) -> bool:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._session.exited.wait(), seconds)
         return self._session.exited.is_set()
 
-    async def _abandoned(self) -> None:
-        self._session.kill()
 
-
-async def opened(begin: Begin, kill: Kill) -> SshPipe:
+async def opened(begin: Begin) -> SshPipe:
     """Start a program between two pipes.
 
     Args:
-        begin: Starts it, with the session that hears of it.
-        kill: See `SshPipe`.
+        begin: Starts it with the session that hears of it; returns what can kill processes over there.
     """
     session = PipeSession()
-    theirs_in, ours_in = os.pipe()
-    ours_out, theirs_out = os.pipe()
-    os.set_blocking(ours_in, False)
+    theirs_in, ours_in = _pipe()
+    ours_out, theirs_out = _pipe()
+    os.set_blocking(ours_in.fileno(), False)
     try:
         await session.write_to(theirs_out)
-        await begin(session)
+        kill = await begin(session)
         await session.read_from(theirs_in)
     except BaseException:
+        session.kill()
         session.connection_lost(None)
-        for end in (theirs_in, ours_in, ours_out):
-            os.close(end)
+        for end in (theirs_in, theirs_out, ours_in, ours_out):
+            end.close()
         raise
     return SshPipe(session, ours_in, ours_out, kill)
+
+
+def _pipe() -> tuple[BinaryIO, BinaryIO]:
+    source, sink = os.pipe()
+    return os.fdopen(source, "rb", buffering=0), os.fdopen(sink, "wb", buffering=0)

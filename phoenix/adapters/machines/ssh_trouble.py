@@ -13,6 +13,7 @@ import shlex
 import socket
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import asyncssh
 
@@ -154,7 +155,7 @@ def _by_hand(plan: Plan) -> str:
     """The command by which a person logs in."""
     asked = plan.endpoint
     words = ["ssh"]
-    if plan.config_files and plan.config.expanduser() != plan.config.home() / ".ssh" / "config":
+    if plan.config_files and plan.config.expanduser() != Path.home() / ".ssh" / "config":
         words += ["-F", str(plan.config)]
     if asked.port not in (None, _DEFAULT_PORT):
         words += ["-p", str(asked.port)]

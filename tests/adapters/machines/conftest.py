@@ -44,8 +44,8 @@ def client(tmp_path: Path, sshd: Sshd) -> Client:
 
 
 @pytest.fixture
-def connect(client: Client) -> Generator[Connect]:
-    """Connections by the client's configuration, closed after the test."""
+def connect(client: Client, caplog: pytest.LogCaptureFixture) -> Generator[Connect]:
+    """Connections by the client's configuration, closed after the test; their loop had nothing to complain about."""
     made: list[SshConnection] = []
 
     def to(host: str = "web", **options: object) -> SshConnection:
@@ -56,3 +56,4 @@ def connect(client: Client) -> Generator[Connect]:
     yield to
     for connection in made:
         connection.close()
+    assert not [one for one in caplog.get_records("call") if one.name.startswith("async")]

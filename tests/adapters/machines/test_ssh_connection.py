@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from phoenix.adapters.machines import ssh_login
 from phoenix.domain.errors import DependencyError, SpecError
 from phoenix.domain.targets import SshTarget
 from tests.support.sshd import Client, Sshd
@@ -219,6 +220,17 @@ class TestLoss:
         with pytest.raises(DependencyError) as caught:
             connection.run(["true"], timeout=SOON, repeatable=True)
         assert caught.value.code == "unreachable"
+
+    def test_a_host_that_falls_silent_is_given_up(self, connect, server, monkeypatch):
+        monkeypatch.setattr(ssh_login, "KEEPALIVE_SECONDS", 0.3)
+        connection = connect("mortal")
+        pipe = connection.open(["cat"])
+        server.freeze_sessions()
+        assert pipe.wait(SOON)
+        assert pipe.status() == 255
+        assert "not responding" in pipe.last_words()
+        assert connection.run(["echo", "again"], timeout=SOON).out == b"again\n"
+        pipe.close()
 
     def test_a_closed_connection_is_not_used_again(self, connect):
         connection = connect()
