@@ -140,7 +140,9 @@ def collector_unit(unit: CollectorUnit) -> str:
         capabilities=" ".join(unit.capabilities),
         # A backend that is away for long must not leave the host without its pipeline.
         unit_lines="StartLimitIntervalSec=0" if lasting else "",
-        service_lines="\n".join([*_environment(unit), *_secrets(unit), *_ending(unit.lifetime)]),
+        service_lines="\n".join(
+            [*_environment(unit), *_secrets(unit), *_ending(unit.lifetime), *_network(unit.place)]
+        ),
         install_lines="[Install]\nWantedBy=multi-user.target" if unit.at_boot else "",
     )
     return text.rstrip("\n") + "\n"
@@ -242,13 +244,12 @@ def _ending(lifetime: timedelta | None) -> Sequence[str]:
     if lifetime is None:
         return ("Restart=on-failure", "RestartSec=2s")
     milliseconds = max(1, round(lifetime.total_seconds() * 1000))
-    # The kernel itself keeps what an experiment starts from sending anything off the host.
-    return (
-        "Restart=no",
-        f"RuntimeMaxSec={milliseconds}ms",
-        "IPAddressDeny=any",
-        "IPAddressAllow=localhost",
-    )
+    return ("Restart=no", f"RuntimeMaxSec={milliseconds}ms")
+
+
+def _network(place: str) -> Sequence[str]:
+    """The kernel itself keeps an experiment's collectors from sending anything off the host."""
+    return () if place.startswith("revision-") else ("IPAddressDeny=any", "IPAddressAllow=localhost")
 
 
 def _path(what: str, path: str) -> str:

@@ -76,7 +76,8 @@ def test_what_an_experiment_starts_ends_alone_and_is_not_started_again():
 
 def test_what_an_experiment_starts_reaches_nobody_beyond_the_host():
     assert settings_of(collector_unit(MEASURED), "IPAddressDeny") == ["any"]
-    assert not settings_of(collector_unit(ACTIVE), "IPAddressDeny")
+    trial = replace(ACTIVE, lifetime=timedelta(minutes=1))
+    assert not settings_of(collector_unit(ACTIVE) + collector_unit(trial), "IPAddressDeny")
 
 
 def test_the_active_pipeline_is_started_again_for_ever():
