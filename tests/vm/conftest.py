@@ -28,7 +28,11 @@ def fleet(vm_host_pool: VmHosts, tmp_path_factory: pytest.TempPathFactory) -> Ge
 
 def emptied(host: VmHost) -> None:
     """As if Phoenix had never changed anything there; what was delivered stays, as it would."""
-    host.run("sh", "-c", "systemctl stop 'phoenix-*'; rm -f /etc/systemd/system/phoenix-* /run/systemd/system/phoenix-*")
+    host.run(
+        "sh",
+        "-c",
+        "systemctl stop 'phoenix-*'; rm -f /etc/systemd/system/phoenix-* /run/systemd/system/phoenix-*",
+    )
     host.run("systemctl", "daemon-reload")
     host.run("rm", "-rf", *(f"/var/lib/phoenix/{name}" for name in STATE))
 
