@@ -135,14 +135,17 @@ def test_remote_write_arrives_with_the_token_of_the_environment(collector_binary
 def test_a_prometheus_can_scrape_each_process_apart(collector_binary, tmp_path):
     (port,) = free_ports(1)
     with serving(collector_binary, SCRAPE, {"SCRAPE_ADDRESS": f"127.0.0.1:{port}"}, tmp_path):
-        lines = eventually(lambda: _memory_lines(port), what="memory of processes")
-    assert [line for line in lines if f'process_pid="{os.getpid()}"' in line]
+        labels = eventually(lambda: _labels_of_us(port), what="our own process among the others")
+    assert {"process_pid", "process_executable_name", "process_owner"} <= labels
 
 
-def _memory_lines(port):
+def _labels_of_us(port):
+    """The labels that this process's memory has; none as long as it is not shown."""
     try:
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
             text = answer.read().decode()
     except OSError:
-        return []
-    return [line for line in text.splitlines() if line.startswith("process_memory_usage_bytes{")]
+        return set()
+    lines = [line for line in text.splitlines() if line.startswith("process_memory_usage_bytes{")]
+    ours = [line for line in lines if f'process_pid="{os.getpid()}"' in line]
+    return set(re.findall(r'([a-z_]+)="', ours[0])) if ours else set()
