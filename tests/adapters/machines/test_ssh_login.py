@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -414,6 +415,14 @@ class TestJumps:
         assert_runs(connect("last"))
         client.configure("last-too", last, "ProxyJump inner")
         assert_runs(connect("last-too"))
+
+    def test_a_fleet_goes_through_one_jump_host_at_once(self, connect, client, inner):
+        # sshd drops some of those that have not logged in yet beyond 10 (MaxStartups): they take turns.
+        hosts = [f"inner-{number}" for number in range(16)]
+        for host in hosts:
+            client.configure(host, inner, "ProxyJump web")
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda host: assert_runs(connect(host)), hosts))
 
     def test_a_lost_connection_through_it_is_made_anew(self, connect, inner):
         connection = connect("inner")
