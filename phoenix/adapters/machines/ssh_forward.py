@@ -92,7 +92,9 @@ class Forwards:
             assert task is not None  # noqa: S101 - asyncio runs it as one
             forward.talks.add(task)
             try:
-                await self._talk(port, reader, writer)
+                # Only `remove` cancels it, and it ends here: asyncio would report a cancelled one as a fault.
+                with suppress(asyncio.CancelledError):
+                    await self._talk(port, reader, writer)
             finally:
                 forward.talks.discard(task)
                 writer.transport.abort()
