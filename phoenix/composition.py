@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         TargetStore,
     )
     from phoenix.domain.record import Driver
+    from phoenix.services.deployments.recovery import DeploymentRecovery
+    from phoenix.services.deployments.verbs import Deployments
     from phoenix.services.drafts import Drafts
     from phoenix.services.experiments import Experiments
     from phoenix.services.pipelines import Pipelines
@@ -142,6 +144,26 @@ class Phoenix:
         from phoenix.services.recovery import Recovery
 
         return Recovery(self.store, self.experiments, is_alive)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        from phoenix.adapters.drivers import person
+        from phoenix.services.deployments.verbs import Deployments
+
+        return Deployments(self.deployment_store, self.store, self.hosts, _this_process, person)
+
+    @cached_property
+    def deployment_recovery(self) -> DeploymentRecovery:
+        from phoenix.adapters.drivers import lives
+        from phoenix.services.deployments.recovery import DeploymentRecovery
+
+        return DeploymentRecovery(
+            self.deployment_store,
+            self.hosts.open,
+            _this_process,
+            lives,
+            unfinished=lambda: {record.id for record in self.store.unfinished()},
+        )
 
     @cached_property
     def _database(self) -> Engine:

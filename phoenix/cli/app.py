@@ -4,7 +4,16 @@ from typing import Any, cast
 
 import typer
 
-from phoenix.cli import collector, experiment, pipeline, pipeline_vm, recover
+from phoenix.cli import (
+    collector,
+    experiment,
+    pipeline,
+    pipeline_config,
+    pipeline_deploy,
+    pipeline_status,
+    pipeline_vm,
+    recover,
+)
 from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
 from phoenix.cli.interruption import interrupted_by_signals
 from phoenix.domain.errors import PhoenixError, SpecError
@@ -22,6 +31,14 @@ app = typer.Typer(
 )
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(experiment.app, name="exp", hidden=True)
+pipeline.app.command("deploy")(pipeline_deploy.deploy)
+pipeline.app.command("list-deployments")(pipeline_status.list_deployments)
+pipeline.app.command("status")(pipeline_status.status)
+pipeline.app.command("get-active-config")(pipeline_config.get_active_config)
+pipeline.app.command("history")(pipeline_status.history)
+pipeline.app.command("diff")(pipeline_config.diff)
+pipeline.app.command("rollback")(pipeline_deploy.rollback)
+pipeline.app.command("delete")(pipeline_deploy.delete)
 pipeline.app.command("vm-config")(pipeline_vm.vm_config)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(collector.app, name="collector")

@@ -1,4 +1,4 @@
-"""`phoenix pipeline`: the catalog, and the check of a pipeline."""
+"""`phoenix pipeline`: the catalog, the check of a pipeline, and pipelines on hosts (`phoenix.cli.pipeline_*`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from phoenix.services.pipelines import ResolvedPipeline
 
 app = typer.Typer(
-    help="The pipelines of the catalog, and the check of your own.",
+    help="Pipelines: of the catalog and your own, checked, on hosts.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

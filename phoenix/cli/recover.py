@@ -1,4 +1,4 @@
-"""`phoenix recover`, and the recovery that every command about experiments begins with."""
+"""`phoenix recover`, and the recovery that every command about experiments or hosts begins with."""
 
 from typing import TYPE_CHECKING
 
@@ -8,34 +8,30 @@ from phoenix.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
     from phoenix.composition import Phoenix
+    from phoenix.services.deployments.host_recovery import HostRepair
+    from phoenix.services.recovery import Repair
 
-COLUMNS = ("name", "experiment", "found", "ended", "what")
+COLUMNS = ("name", "experiment", "host", "revision", "found", "ended", "what")
 
 
 def recover(output: FormatOption = Format.TABLE) -> int:
-    """Repair what lost drivers left: clean the hosts, end the experiments. Safe at any time, twice is once."""
+    """Repair what lost drivers and silent hosts left, on every host. Safe at any time, twice is once."""
     from phoenix.cli.exit_codes import ExitCode
     from phoenix.cli.output import write_document, write_rows
     from phoenix.composition import compose
 
-    repairs = compose().recovery.recover()
-    rows = [
-        {
-            "name": repair.name,
-            "experiment": repair.experiment,
-            "found": repair.phase.value,
-            "ended": repair.ended.value if repair.ended else None,
-            "what": repair.words,
-        }
-        for repair in repairs
-    ]
+    phoenix = compose()
+    repairs = phoenix.recovery.recover()
+    on_hosts = phoenix.deployment_recovery.recover()
+    rows = [*(_experiment_row(repair) for repair in repairs), *(_host_row(repair) for repair in on_hosts)]
     if output in (Format.JSON, Format.YAML):
         write_document(rows, output)
     elif rows:
         write_rows(rows, COLUMNS, output)
     else:
         typer.echo("nothing to recover", err=True)
-    return ExitCode.OUTSIDE_FAILED if any(repair.failed for repair in repairs) else ExitCode.DONE
+    failed = any(repair.failed for repair in (*repairs, *on_hosts))
+    return ExitCode.OUTSIDE_FAILED if failed else ExitCode.DONE
 
 
 def opened() -> "Phoenix":
@@ -46,8 +42,34 @@ def opened() -> "Phoenix":
 
 
 def opened_by(phoenix: "Phoenix") -> "Phoenix":
-    """Repair lost experiments first; what is repaired is said on standard error."""
+    """Repair what was lost first; what is repaired is said on standard error.
+
+    Of the deployments only what is pending or owed: no host is asked that has nothing of that.
+    """
     for repair in phoenix.recovery.recover(wait_for_stopping=False):
         if repair.ended or repair.failed:
             typer.echo(f"recovered {repair.name} ({repair.experiment}): {repair.words}", err=True)
+    for repair in phoenix.deployment_recovery.recover(everywhere=False):
+        if repair.ended or repair.failed:
+            typer.echo(f"recovery of {repair.name} on {repair.host}: {repair.words}", err=True)
     return phoenix
+
+
+def _experiment_row(repair: "Repair") -> dict[str, object]:
+    return {
+        "name": repair.name,
+        "experiment": repair.experiment,
+        "found": repair.phase.value,
+        "ended": repair.ended.value if repair.ended else None,
+        "what": repair.words,
+    }
+
+
+def _host_row(repair: "HostRepair") -> dict[str, object]:
+    return {
+        "name": repair.name,
+        "host": repair.host,
+        "revision": repair.revision,
+        "ended": repair.ended.value if repair.ended else None,
+        "what": repair.words,
+    }

@@ -12,7 +12,7 @@ hand-over that nobody finishes can tell its end from the host alone.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ from phoenix.adapters.hosts.marks import revision_number, revision_place
 from phoenix.adapters.ports import CollectorLaunch, DeploymentStore, Host, Lease, RunningCollector
 from phoenix.adapters.scraping.scraper import ArmReading, ArmScraper
 from phoenix.adapters.yaml.documents import dump_yaml, parse_mapping
-from phoenix.domain.deployment import Revision
+from phoenix.domain.deployment import Revision, RevisionState
 from phoenix.domain.errors import DependencyError, PhoenixError, SpecError
 from phoenix.domain.record import Driver
 from phoenix.domain.trees import mapping_at, strings_at
@@ -79,8 +79,8 @@ def revision_of(host: Host, store: DeploymentStore, wanted: Wanted) -> Revision:
     Its number is above every number that the host or the ledger ever gave: an intent whose driver died may not have
     reached the host, and a host may have been made anew.
     """
-    known = next((revision.number for revision in store.history(host.name, limit=1)), 0)
-    previous = host.active()
+    history = store.history(host.name)
+    known = history[0].number if history else 0
     return Revision(
         host=host.name,
         number=max(host.next_revision(), known + 1),
@@ -95,9 +95,18 @@ def revision_of(host: Host, store: DeploymentStore, wanted: Wanted) -> Revision:
         created_at=datetime.now(UTC),
         parameters=wanted.parameters,
         variables=referenced_names(wanted.config),
-        previous=revision_number(previous.place) if previous else None,
+        previous=_previous(host, history),
         driver=wanted.driver,
     )
+
+
+def _previous(host: Host, history: Sequence[Revision]) -> int | None:
+    """What serves there; where somebody removed the `active` link, what served by the ledger, if it still stands."""
+    active = host.active()
+    if active is not None:
+        return revision_number(active.place)
+    recorded = next((one.number for one in history if one.state is RevisionState.ACTIVE), None)
+    return recorded if recorded and host.collector(revision_place(recorded)) is not None else None
 
 
 def hand_over(
@@ -162,7 +171,8 @@ class _Switch:
         return revision_place(self.revision.number)
 
     def run(self) -> RunningCollector:
-        host, previous = self.host, self.host.active()
+        host, number = self.host, self.revision.previous
+        previous = host.collector(revision_place(number)) if number else None
         serves = previous is not None and host.exit_reason(previous.place) is None
         try:
             if previous is not None and serves and self._contends_with(previous):
@@ -211,7 +221,7 @@ class _Switch:
             give_back(self.host, self.lease, self._place, to, revives=served)
         except Exception as later:  # noqa: BLE001 - whatever it was: what served before does not, and that is said
             raise NotRestoredError(
-                f"{words_of(error).splitlines()[0]} What served on {self.host.name} before was not restored: {later}",
+                f"{words_of(error).splitlines()[0]} Whether what served on {self.host.name} before serves now is not known: {later}",
                 hint="phoenix recover tries again",
             ) from error
 

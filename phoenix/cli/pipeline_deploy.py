@@ -1,0 +1,211 @@
+"""`phoenix pipeline deploy`, `rollback` and `delete`: what changes which pipeline serves on a host."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from phoenix.cli.exit_codes import ExitCode
+from phoenix.cli.output import Format, FormatOption
+from phoenix.cli.pipeline import Settings, parsed
+from phoenix.cli.target_hosts import (
+    TargetHosts,
+    exit_code_of,
+    hosts_of,
+    reason_of,
+    tell_faults,
+    write_answer,
+)
+
+if TYPE_CHECKING:
+    from phoenix.services.deployments.deploying import Deployed, Preview
+    from phoenix.services.deployments.rollout import Ended
+
+COLUMNS = ("host", "result", "revision", "previous", "seconds", "reason")
+PREVIEW_COLUMNS = ("host", "result", "current", "pipeline", "version", "next", "drift", "reason")
+ROLLBACK_COLUMNS = ("host", "result", "revision", "to", "previous", "pipeline", "version", "reason")
+DELETE_COLUMNS = ("host", "result", "served", "removed", "reason")
+
+
+class OnFailure(StrEnum):
+    """What becomes of the other hosts when one fails."""
+
+    STOP = "stop"
+    SKIP = "skip"
+
+
+def deploy(
+    pipeline: Annotated[
+        str, typer.Argument(metavar="PIPELINE|FILE", help="Of the catalog, or a collector configuration.")
+    ],
+    target_hosts: TargetHosts = None,
+    settings: Settings = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="N", help="The deployment's name; the pipeline's if left out."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen on each host; changes nothing.")
+    ] = False,
+    on_failure: Annotated[
+        OnFailure,
+        typer.Option("--on-failure", help="stop: begin no further host; skip: go on with the others."),
+    ] = OnFailure.STOP,
+    output: FormatOption = Format.TABLE,
+) -> int:
+    """Let a pipeline serve on hosts: beside what serves there, with data flow, then the switch."""
+    from phoenix.cli.recover import opened_by
+    from phoenix.composition import compose
+    from phoenix.domain.targets import check_name
+
+    phoenix = compose()
+    if name is not None:
+        check_name(name, "deployment's name")
+    hosts = hosts_of(phoenix, target_hosts)
+    resolved = phoenix.pipelines.named(pipeline, parsed(settings))
+    if dry_run:
+        previews = phoenix.deployments.preview(resolved, hosts, name=name)
+        _write_previews(previews, output)
+        tell_faults(previews)
+        return exit_code_of(previews)
+    for finding in resolved.findings:
+        typer.echo(f"{finding.severity}: {finding.path}: {finding.reason}", err=True)
+    ended = opened_by(phoenix).deployments.deploy(
+        resolved,
+        hosts,
+        name=name,
+        keep_going=on_failure is OnFailure.SKIP,
+        on_end=_tell_end if len(hosts) > 1 else _tell_notices,
+    )
+    write_answer([_row(one) for one in ended], COLUMNS, output)
+    tell_faults(ended)
+    return exit_code_of(ended)
+
+
+def rollback(
+    target_hosts: TargetHosts = None,
+    to: Annotated[
+        int | None,
+        typer.Option(
+            "--to", metavar="REV", min=1, help="The revision; what served before the active one if left out."
+        ),
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> int:
+    """Let an earlier revision serve again; never asks. The active one's own number repairs what drifted."""
+    from phoenix.cli.recover import opened_by
+    from phoenix.composition import compose
+
+    phoenix = compose()
+    hosts = hosts_of(phoenix, target_hosts)
+    ended = opened_by(phoenix).deployments.roll_back(hosts, to)
+    rows: list[dict[str, object]] = []
+    for one in ended:
+        back = one.result
+        facts: dict[str, object] = (
+            {}
+            if back is None
+            else {
+                "revision": back.revision,
+                "to": back.to,
+                "previous": back.previous,
+                "pipeline": back.pipeline,
+                "version": back.version if output in (Format.JSON, Format.YAML) else back.version[:12],
+            }
+        )
+        rows.append(
+            {"host": one.target, "result": _result(one, "rolled back"), **facts, "reason": reason_of(one)}
+        )
+    write_answer(rows, ROLLBACK_COLUMNS, output)
+    tell_faults(ended)
+    return exit_code_of(ended)
+
+
+def delete(
+    target_hosts: TargetHosts = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    output: FormatOption = Format.TABLE,
+) -> int:
+    """Take what serves on hosts, and all they keep of earlier revisions, off them. Asks only on a terminal."""
+    import sys
+
+    from phoenix.cli.recover import opened_by
+    from phoenix.composition import compose
+
+    phoenix = compose()
+    hosts = hosts_of(phoenix, target_hosts)
+    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+        question = f"No pipeline of Phoenix will serve on {', '.join(hosts)}. Go on?"
+        if not typer.confirm(question, err=True):
+            return ExitCode.STOPPED
+    ended = opened_by(phoenix).deployments.delete(hosts)
+    rows: list[dict[str, object]] = [
+        {
+            "host": one.target,
+            "result": _result(one, "deleted"),
+            "served": one.result.active if one.result else None,
+            "removed": len(one.result.revisions) if one.result else None,
+            "reason": reason_of(one),
+        }
+        for one in ended
+    ]
+    write_answer(rows, DELETE_COLUMNS, output)
+    tell_faults(ended)
+    return exit_code_of(ended)
+
+
+def _row(one: "Ended[Deployed]") -> dict[str, object]:
+    done = one.result
+    return {
+        "host": one.target,
+        "result": _result(one, "deployed" if done and done.is_new else "unchanged"),
+        "revision": done.revision if done else None,
+        "previous": done.previous if done else None,
+        "seconds": round(done.seconds, 2) if done else None,
+        "reason": reason_of(one),
+    }
+
+
+def _result(one: "Ended[object]", done: str) -> str:
+    if one.fault is not None:
+        return "failed"
+    return done if one.is_begun else "not begun"
+
+
+def _tell_notices(one: "Ended[Deployed]") -> None:
+    for notice in one.result.notices if one.result else ():
+        typer.echo(f"notice: {one.target}: {notice}", err=True)
+
+
+def _tell_end(one: "Ended[Deployed]") -> None:
+    _tell_notices(one)
+    if one.result is not None:
+        typer.echo(f"{one.target}: {_row(one)['result']}, revision {one.result.revision}", err=True)
+
+
+def _write_previews(previews: "tuple[Ended[Preview], ...]", output: Format) -> None:
+    from phoenix.cli.output import write
+
+    rows: list[dict[str, object]] = []
+    for one in previews:
+        found = one.result
+        facts: dict[str, object] = (
+            {}
+            if found is None
+            else {
+                "result": "would deploy" if found.next else "unchanged",
+                "current": found.current,
+                "pipeline": found.pipeline or None,
+                "version": found.version[:12] or None,
+                "next": found.next,
+                "drift": "; ".join(found.drift) or None,
+            }
+        )
+        rows.append({"host": one.target, "result": "failed", **facts, "reason": reason_of(one)})
+    if output in (Format.JSON, Format.YAML):
+        diffs = [one.result.diff if one.result else "" for one in previews]
+        rows = [{**row, "diff": diff} for row, diff in zip(rows, diffs, strict=True)]
+    write_answer(rows, PREVIEW_COLUMNS, output)
+    if output is Format.TABLE:
+        shown = dict.fromkeys(one.result.diff for one in previews if one.result and one.result.diff)
+        write("\n".join(["", *shown]) if shown else "")
