@@ -14,6 +14,7 @@ from tests.support.production import (
     active,
     assert_flows,
     assert_only_production,
+    critical_processes,
     is_collector,
     judged_copy,
     promote_and_die,
@@ -28,7 +29,8 @@ pytestmark = [pytest.mark.real, pytest.mark.usefixtures("collector_binary", "pre
 def home(tmp_path_factory):
     """One state folder, and so one active pipeline, for the experiments of this module; nothing runs after it."""
     folder = tmp_path_factory.mktemp("promotions") / "home"
-    with pytest.MonkeyPatch.context() as patch:
+    critical = critical_processes(tmp_path_factory.mktemp("critical"))
+    with critical, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PHOENIX_HOME", str(folder))
         yield folder
         remove_production()

@@ -2,8 +2,11 @@
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,6 +69,17 @@ def _by_the_ledger(experiment: str) -> object:
     promoted = [e for e in compose().store.events(experiment) if e.step == "promote@local"]
     last = next(e for e in reversed(promoted) if e.kind in (EventKind.INTENT, EventKind.UNDONE))
     return last.data["place"] if last.kind is EventKind.INTENT else last.data["active"]
+
+
+@contextmanager
+def critical_processes(folder: Path) -> Generator[None]:
+    """What the experiments name as critical lives also where no load is simulated, as it does in production."""
+    with ExitStack() as stack:
+        for name in ("nginx", "postgres"):
+            (folder / name).symlink_to(str(shutil.which("sleep")))
+            process = stack.enter_context(subprocess.Popen([folder / name, "3600"]))
+            stack.callback(process.kill)
+        yield
 
 
 def remove_production() -> None:

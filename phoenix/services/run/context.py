@@ -36,6 +36,12 @@ LEFT_OUT = "left_out"
 """The ledger's note of a host that the run goes on without; it holds nothing of the run any more."""
 
 
+class GivenUpError(StateError):
+    """Work on one host was broken off because another one failed; that one says why."""
+
+    default_code = "given_up"
+
+
 class Run:
     """One experiment, driven by this process.
 
@@ -43,6 +49,7 @@ class Run:
         hosts: Those that it still runs on, in the order of the spec.
         left_out: Hosts that it goes on without, each with why.
         owed: Hosts that could not be cleaned up, each with why; the clean-up is on the list of what is owed.
+        gives_up: A host failed, and what is done on others at this moment is in vain.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class Run:
         self.loads: list[LoadSession] = []
         self.sessions: dict[str, ExitStack] = {}
         self.halted = Event()
+        self.gives_up = Event()
         self._halt_reason = ""
         self._keeper = LeaseKeeper()
         self._stopped: RunStopped | None = None
@@ -100,13 +108,16 @@ class Run:
             self._stop(f"The experiment was stopped: {record.stop_requested}.")
 
     def heed_stop(self) -> None:
-        """For threads that wait beside the one that drives: end with it.
+        """For threads that work on a host beside the one that drives: end soon when it will not go on.
 
         Raises:
             RunStopped: What `check_stop` raised there.
+            GivenUpError: Another host failed.
         """
         if self._stopped is not None:
             raise RunStopped(self._stopped.message)
+        if self.gives_up.is_set():
+            raise GivenUpError("It was given up, for another host failed.")
 
     def _stop(self, words: str) -> None:
         self._stopped = RunStopped(words)

@@ -10,7 +10,7 @@ from phoenix.domain.errors import PhoenixError, SpecError
 from phoenix.domain.phases import OnHostFailure
 from phoenix.services.concurrency import AT_ONCE
 from phoenix.services.run import cleaning
-from phoenix.services.run.context import Run, RunStopped
+from phoenix.services.run.context import GivenUpError, Run, RunStopped
 
 _LOOK_SECONDS = 1.0
 """So often the driver says that it lives, keeps the leases and looks for a stop, while the hosts work."""
@@ -49,15 +49,19 @@ def _faults(
 ) -> Mapping[Host, BaseException]:
     if not hosts:
         return {}
+    run.gives_up.clear()
     with ThreadPoolExecutor(min(AT_ONCE, len(hosts)), "hosts") as threads:
         started = {host: threads.submit(act, host) for host in hosts}
         try:
             _await(run, set(started.values()), FIRST_EXCEPTION if until_first else ALL_COMPLETED)
         finally:
+            run.gives_up.set()
             for future in started.values():
                 future.cancel()
     ended = {host: future.exception() for host, future in started.items() if not future.cancelled()}
-    return {host: fault for host, fault in ended.items() if fault is not None}
+    faults = {host: fault for host, fault in ended.items() if fault is not None}
+    # Whoever was broken off knows nothing; a stop is no fault of a host.
+    return dict(sorted(faults.items(), key=lambda item: isinstance(item[1], GivenUpError)))
 
 
 def _await(run: Run, pending: set[Future[object]], until: str) -> None:

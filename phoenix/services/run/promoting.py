@@ -3,7 +3,7 @@
 The ledger's intent holds what was active before, so that whoever finds it can restore that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +16,10 @@ from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import EventKind
 from phoenix.services import handover
+from phoenix.services.concurrency import everywhere
 from phoenix.services.handover import Wanted
 from phoenix.services.run.context import Run
+from phoenix.services.run.fleet import on_each_host
 
 TAKE_BACK = "take_back"
 """The ledger's note that a promotion is being undone: whoever finds it must finish that."""
@@ -26,20 +28,15 @@ TAKE_BACK_INCOMPLETE = "take_back_incomplete"
 """Code of the error that leaves production as it should not stay; the experiment is not over then."""
 
 
-def hand_over(run: Run) -> None:
-    """Start the candidate beside the active pipeline, see data flow, switch, end the old one; host by host.
+def hand_over(run: Run, hosts: Sequence[Host]) -> None:
+    """Let the candidate serve on `hosts`, on several at once; what it replaces there is kept as last known good.
 
     Raises:
-        DependencyError: If data does not flow or a host fails; every host is back to what was active before.
+        DependencyError: If data does not flow or a host fails; that host serves what it did before, and others may
+            serve the candidate: the caller takes it back.
     """
     run.enter(Phase.PROMOTING)
-    try:
-        for host in run.hosts:
-            run.check_stop()
-            _hand_over(run, host)
-    except BaseException:
-        take_back(run)
-        raise
+    on_each_host(run, lambda host: _hand_over(run, host), hosts, may_skip=False)
 
 
 def _hand_over(run: Run, host: Host) -> None:
@@ -47,7 +44,7 @@ def _hand_over(run: Run, host: Host) -> None:
     intent = {"place": revision_place(revision.number), "previous": _remembered(host, host.active())}
     with run.step(_step_on(host), intent) as outcome:
         lease = run.lease_of(host)
-        running = handover.hand_over(host, lease, run.deployments, revision, pulse=run.check_stop)
+        running = handover.hand_over(host, lease, run.deployments, revision, pulse=run.heed_stop)
         outcome.update(pid=running.pid, version=running.version)
 
 
@@ -72,22 +69,20 @@ def take_back(run: Run) -> None:
     Raises:
         DependencyError: Code `take_back_incomplete`, if a host could not be restored; the others are.
     """
-    faults: list[Exception] = []
-    for host in run.hosts:
-        try:
-            if promoted := _standing(run, host):
-                run.note(TAKE_BACK, {"host": host.name})
-                _take_back(run, host, promoted)
-                data = {"active": _place_of(host.active())}
-                run.store.append(run.id, EventKind.UNDONE, _step_on(host), data)
-        except Exception as fault:  # noqa: BLE001 - the other hosts must be restored as well; all are raised below
-            faults.append(fault)
+    faults = everywhere(run.hosts, lambda host: _restore(run, host))
     if faults:
         raise DependencyError(
-            f"Production was not restored everywhere: {'; '.join(map(str, faults))}",
+            f"Production was not restored everywhere: {'; '.join(str(fault) for _, fault in faults)}",
             code=TAKE_BACK_INCOMPLETE,
             hint="phoenix recover tries again",
-        ) from faults[0]
+        ) from faults[0][1]
+
+
+def _restore(run: Run, host: Host) -> None:
+    if promoted := _standing(run, host):
+        run.note(TAKE_BACK, {"host": host.name})
+        _take_back(run, host, promoted)
+        run.store.append(run.id, EventKind.UNDONE, _step_on(host), {"active": _place_of(host.active())})
 
 
 def settle(run: Run) -> None:

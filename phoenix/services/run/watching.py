@@ -1,21 +1,41 @@
-"""Holds a promoted pipeline against the guardrails for the time the spec asks for."""
+"""Holds promoted pipelines against the guardrails: after each stage for a while, in the end for the time asked for."""
 
 import math
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 
 from phoenix.adapters.ports import Host
 from phoenix.domain.decision.watch import WATCH_WARMUP, breaches
-from phoenix.domain.errors import StateError
+from phoenix.domain.errors import DependencyError, StateError
+from phoenix.domain.experiment import ExperimentSpec
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Scrape
 from phoenix.manifests.plan import lifetime
+from phoenix.services.concurrency import open_everywhere
 from phoenix.services.measuring.measurement import Measurement
 from phoenix.services.measuring.ticker import Ticker
 from phoenix.services.run.context import Run
 
+SOAK_SHARE = 0.25
+"""Of the spec's `watch`, after each stage but the last: a fleet of five stages (up to 90 hosts) is watched twice as long
+as a single host."""
 
-def watch(run: Run) -> str:
+SOAK_SCRAPES = 20
+"""At least so many, unless the whole watch has fewer: one failed reading is then within the 5 % that a watch bears."""
+
+
+def watch(
+    run: Run, hosts: Sequence[Host], on_breach: Callable[[str], object], *, is_soak: bool = False
+) -> str:
     """Scrape the active pipelines until the watch is over or a guardrail is breached.
+
+    Args:
+        run: The run.
+        hosts: Where the candidate was promoted so far.
+        on_breach: Told what was breached, before anything else is done.
+        is_soak: More hosts follow: watch for a share of the time only, by the same rules.
 
     Returns:
         What was breached, in words; "" where everything held.
@@ -24,36 +44,60 @@ def watch(run: Run) -> str:
         RunStopped: If a stop was asked for.
     """
     run.enter(Phase.WATCHING)
-    rounds = WATCH_WARMUP + max(1, math.ceil(run.spec.watch / run.spec.scrape_interval))
+    rounds = WATCH_WARMUP + (soak_scrapes if is_soak else watch_scrapes)(run.spec)
     ticker = Ticker(run.spec.scrape_interval, run.halted)
+    design = run.design(hosts)
     history: list[Scrape] = []
-    with ExitStack() as sessions:
-        measurements = [_open(run, host, sessions) for host in run.hosts]
+    with (
+        ThreadPoolExecutor(len(hosts), "watch") as threads,
+        open_everywhere(hosts, lambda host: _measurement(run, host)) as measurements,
+    ):
         for number in range(1, rounds + 1):
             ticker.wait()
             run.check_stop()
-            history += [
-                m.scrape(number, ticker.elapsed, measured=number > WATCH_WARMUP) for m in measurements
+            is_measured = number > WATCH_WARMUP
+            started = [
+                threads.submit(m.scrape, number, ticker.elapsed, measured=is_measured) for m in measurements
             ]
-            if found := (*_deaths(run), *breaches(history, run.design(), is_last=number == rounds)):
-                return "; ".join(found)
+            history += [scrape.result() for scrape in started]
+            deaths = [words for words in threads.map(partial(_death, run), hosts) if words]
+            if found := (*deaths, *breaches(history, design, is_last=number == rounds)):
+                breach = "; ".join(found)
+                on_breach(breach)
+                return breach
     return ""
 
 
-def _open(run: Run, host: Host, sessions: ExitStack) -> Measurement:
+def watch_scrapes(spec: ExperimentSpec) -> int:
+    """Measured scrapes of the whole watch."""
+    return max(1, math.ceil(spec.watch / spec.scrape_interval))
+
+
+def soak_scrapes(spec: ExperimentSpec) -> int:
+    """Measured scrapes after a stage that others follow."""
+    whole = watch_scrapes(spec)
+    return min(whole, max(SOAK_SCRAPES, math.ceil(SOAK_SHARE * whole)))
+
+
+@contextmanager
+def _measurement(run: Run, host: Host) -> Generator[Measurement]:
     active = host.active()
     if active is None:
         raise StateError(f"Somebody removed the active pipeline of {host.name} while it was watched.")
-    census = sessions.enter_context(host.open_census(run.id, lifetime(run.spec)))
-    return Measurement(host, None, active, census, run.spec.critical_processes, run.spec.scrape_interval)
+    with host.open_census(run.id, lifetime(run.spec)) as census:
+        yield Measurement(host, None, active, census, run.spec.critical_processes, run.spec.scrape_interval)
 
 
-def _deaths(run: Run) -> tuple[str, ...]:
-    found: list[str] = []
-    for host in run.hosts:
+def _death(run: Run, host: Host) -> str:
+    """Why the promoted pipeline does not serve, in words; "" while it does, or nobody can be asked.
+
+    A host out of reach shows nothing fresh in its scrapes, and that is a breach after a few.
+    """
+    try:
         active = host.active()
         if active is None or active.owner != run.id:
-            found.append(f"{host.name} runs another pipeline than the promoted one")
-        elif reason := host.exit_reason(active.place):
-            found.append(f"the promoted pipeline on {host.name} died: {reason}")
-    return tuple(found)
+            return f"{host.name} runs another pipeline than the promoted one"
+        reason = host.exit_reason(active.place)
+    except DependencyError:
+        return ""
+    return f"the promoted pipeline on {host.name} died: {reason}" if reason else ""
