@@ -1,4 +1,4 @@
-"""`phoenix experiment`: run, look, stop, promote, delete."""
+"""`phoenix experiment`: run, look, stop, promote, roll back, delete."""
 
 from pathlib import Path
 from typing import Annotated
@@ -115,6 +115,15 @@ def promote(name: Reference, reason: Reason = "asked for on the command line") -
     from phoenix.cli.recover import opened
 
     return promote_to_the_end(opened(), name, reason)
+
+
+@app.command()
+def rollback(name: Reference, reason: Reason = "asked for on the command line") -> int:
+    """Take a promotion back: on every host, what served before it serves again. Asks nothing."""
+    from phoenix.cli.experiment_run import roll_back_to_the_end
+    from phoenix.cli.recover import opened
+
+    return roll_back_to_the_end(opened(), name, reason)
 
 
 @app.command()

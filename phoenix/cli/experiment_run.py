@@ -1,4 +1,4 @@
-"""Drives `phoenix experiment run` and `promote` from a terminal: start, show, stop on Ctrl-C, say how it ended."""
+"""Drives `phoenix experiment run`, `promote` and `rollback` from a terminal: start, show, stop on Ctrl-C, say how it ended."""
 
 import time
 from contextlib import suppress
@@ -70,6 +70,16 @@ def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str) -> int:
     _see_through(phoenix, record, process, Format.TABLE)
     ended = phoenix.experiments.get(record.id)
     return exit_code_of_promotion(ended, phoenix.experiments.failed_for(ended))
+
+
+def roll_back_to_the_end(phoenix: "Phoenix", name: str, reason: str) -> int:
+    """Start the rollback, follow; exit 0 if what served before serves again everywhere."""
+    record, process = phoenix.experiments.rollback(name, reason)
+    _see_through(phoenix, record, process, Format.TABLE)
+    ended = phoenix.experiments.get(record.id)
+    if ended.outcome is Outcome.REVERTED:
+        return ExitCode.DONE
+    return BY_ACTOR[phoenix.experiments.failed_for(ended)]
 
 
 def await_end(phoenix: "Phoenix", experiment: str) -> ExitCode:

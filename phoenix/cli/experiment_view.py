@@ -153,7 +153,9 @@ def _remarks(summary: Summary, *, error: bool = True) -> list[str]:
         paragraph(clean(f"{f['severity']}: {f['path']}: {f['reason']} ({f['fix']})"), "  - ", "    ")
         for f in summary["findings"]
     ]
+    left_out = [paragraph(clean(f"{o['host']}: {o['why']}"), "  - ", "    ") for o in summary["leftOut"]]
     return [
+        section("Left out", *left_out),
         section("Not valid, because", *invalid),
         section("Findings about the configurations", *findings),
         _error(summary) if error else "",

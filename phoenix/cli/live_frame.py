@@ -92,7 +92,9 @@ def _phase_line(sight: Sight) -> Text:
 
 
 def _is_expected(phase: Phase, sight: Sight) -> bool:
-    """A promotion is announced only where the experiment may do one by itself."""
+    """A promotion is announced only where the experiment may do one by itself; a rollback is a person's."""
+    if phase is Phase.ROLLING_BACK:
+        return phase in sight.phases
     if phase in (Phase.PROMOTING, Phase.WATCHING):
         return phase in sight.phases or sight.spec.on_promote is OnPromote.AUTO
     return True

@@ -37,6 +37,11 @@ class Phase(StrEnum):
     COMPARING = "comparing", "compare", "the verdict is computed from the recorded scrapes"
     PROMOTING = "promoting", "promote", "the candidate takes the place of the active pipeline"
     WATCHING = "watching", "watch", "the promoted pipeline is held against the guardrails"
+    ROLLING_BACK = (
+        "rolling_back",
+        "roll back",
+        "what served before the promotion takes its place again on every host",
+    )
     CLEANING_UP = (
         "cleaning_up",
         "clean up",
@@ -70,7 +75,7 @@ class Outcome(StrEnum):
     REPORTED = "reported", "reported: judged only, nothing was changed"
     REVERTED = (
         "reverted",
-        "reverted: it was promoted, a guardrail was breached, the previous pipeline is back",
+        "reverted: it was promoted, then taken back for a breach or by a person; the previous pipeline is back",
     )
     DECLINED = "declined", "declined: a person refused the promotion"
     STOPPED = "stopped", "stopped before a verdict"

@@ -1,8 +1,8 @@
-"""The verbs of an experiment, for every door: create, start, look, stop, promote, delete."""
+"""The verbs of an experiment, for every door: create, start, look, stop, promote, roll back, delete."""
 
 import secrets
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from phoenix.adapters.ports import (
     ExperimentStore,
     FlowProcess,
     FlowRunner,
-    Host,
     HostDirectory,
 )
 from phoenix.adapters.store.rules import driven
@@ -25,7 +24,8 @@ from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
 from phoenix.manifests.plan import Plan
 from phoenix.services.drafts import Draft
-from phoenix.services.run.context import Run
+from phoenix.services.run.context import LEFT_OUT, Run
+from phoenix.services.run.rolling_back import REQUESTED
 from phoenix.services.run.validating import validated
 from phoenix.services.views.reports import write_report
 
@@ -122,6 +122,28 @@ class Experiments:
         self._store.append(record.id, EventKind.NOTE, "promote_requested", {"reason": reason})
         return record, self._flows.start("promotion", record.id)
 
+    def rollback(self, reference: str, reason: str) -> tuple[ExperimentRecord, FlowProcess]:
+        """Start to take a promotion back that held.
+
+        Raises:
+            StateError: If nothing of it was promoted, or it is not over.
+        """
+        record = self._store.get(reference)
+        if not record.phase.is_over:
+            raise StateError(
+                f"{record.name} cannot be rolled back: it is {record.phase.value}.",
+                code="not_promoted",
+                hint=f"phoenix experiment stop {record.name} ends it, and takes back what it promoted",
+            )
+        if record.outcome is not Outcome.PROMOTED:
+            raise StateError(
+                f"{record.name} cannot be rolled back: its outcome is {record.outcome.value}, it serves nowhere.",
+                code="not_promoted",
+            )
+        self._claim(record)
+        self._store.append(record.id, EventKind.NOTE, REQUESTED, {"reason": reason})
+        return record, self._flows.start("rollback", record.id)
+
     def stop(self, reference: str, reason: str) -> ExperimentRecord:
         """Ask a running experiment to end and clean up.
 
@@ -196,16 +218,21 @@ class Experiments:
         """The run of a recorded experiment, without becoming its driver."""
         document = read_document(record.document["document"])
         plan = Plan.from_document(record.document["plan"])  # type: ignore[arg-type]
-        return Run(
+        left_out = self._left_out(record)
+        hosts = [target for target in document.spec.targets if target not in left_out]
+        run = Run(
             record,
             document,
             plan,
             self._store,
             self._deployments,
-            self._open_hosts(document.spec.targets),
+            [self._hosts.open(target) for target in hosts],
             self._archive,
             self._validator,
         )
+        run.left_out = left_out
+        return run
 
-    def _open_hosts(self, targets: Sequence[str]) -> tuple[Host, ...]:
-        return tuple(self._hosts.open(target) for target in targets)
+    def _left_out(self, record: ExperimentRecord) -> dict[str, str]:
+        notes = (e for e in self._store.events(record.id) if e.kind is EventKind.NOTE and e.step == LEFT_OUT)
+        return {str(note.data["host"]): str(note.data["why"]) for note in notes}

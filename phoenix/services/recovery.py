@@ -6,20 +6,21 @@ stopped. Doing it twice is doing it once, and what has a live driver is left alo
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from phoenix.adapters.ports import ExperimentStore
+from phoenix.adapters.ports import ExperimentStore, Host
 from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind, ExperimentRecord
+from phoenix.services.concurrency import everywhere
 from phoenix.services.experiments import Experiments
-from phoenix.services.run import cleaning, promoting
+from phoenix.services.run import cleaning, promoting, rolling_back
 from phoenix.services.run.context import Run
-from phoenix.services.run.ending import outcome_without_promotion
+from phoenix.services.run.ending import outcome_without_promotion, with_owed
 
 STOPPING_PATIENCE = timedelta(seconds=45)
 """How long to wait for a live driver that was asked to stop; ending a collector takes up to 5 s, a server 10 s."""
@@ -117,11 +118,7 @@ class Recovery:
             raise
 
     def _end_driven(self, record: ExperimentRecord, run: Run, why: str, unjudged: Phase) -> Phase:
-        for host in run.hosts:
-            # Somebody else's experiment may run there by now. Ours can be cleaned up beside it, for that touches only
-            # what is ours; a change of production is refused by the host without the lease.
-            with suppress(StateError):
-                run.leases[host.name] = host.acquire(run.id, run.lease_lifetime)
+        everywhere(run.hosts, lambda host: _take(run, host))
         settled = self._settle_promotion(run, record)
         cleaning.clean_up(run)
         phase, outcome, words = self._ending(record, run, settled, why)
@@ -130,7 +127,7 @@ class Recovery:
             self._store.append(
                 run.id, EventKind.FAILED, "run", {"error": words, "actor": DependencyError.actor}
             )
-        self._store.finish(record.id, phase, outcome, words)
+        self._store.finish(record.id, phase, outcome, with_owed(words, run))
         return phase
 
     def _settle_promotion(self, run: Run, record: ExperimentRecord) -> Outcome | None:
@@ -139,14 +136,19 @@ class Recovery:
         begun = [e for e in events if e.kind is EventKind.INTENT and e.step.startswith("promote@")]
         if not begun:
             return None
-        switched = all(_is_ours_and_lives(run, index) for index in range(len(run.hosts)))
-        since = [e for e in events if e.sequence > begun[-1].sequence and e.kind is EventKind.NOTE]
-        unwanted = record.stop_requested or any(e.step in ("breach", promoting.TAKE_BACK) for e in since)
-        if switched and not unwanted:
-            promoting.settle(run)
-            return Outcome.PROMOTED
+        since = {e.step for e in events if e.sequence > begun[-1].sequence and e.kind is EventKind.NOTE}
+        if rolling_back.REQUESTED in since:
+            rolling_back.restore(run)
+            return Outcome.REVERTED
+        serving = _serving(run)
+        if not record.stop_requested and not since & {"breach", promoting.TAKE_BACK}:
+            if all(serving.values()):
+                promoting.settle(run)
+                return Outcome.PROMOTED
+            _demand_answers(serving)
         promoting.take_back(run)
-        return Outcome.REVERTED if switched and not record.stop_requested else Outcome.NONE
+        is_reverted = "breach" in since or all(serving.values())
+        return Outcome.REVERTED if is_reverted and not record.stop_requested else Outcome.NONE
 
     def _ending(
         self, record: ExperimentRecord, run: Run, promotion: Outcome | None, why: str
@@ -162,8 +164,41 @@ class Recovery:
         return Phase.COMPLETED, outcome_without_promotion(Verdict(str(verdict)), run.spec.on_promote), gone
 
 
-def _is_ours_and_lives(run: Run, index: int) -> bool:
-    active = run.hosts[index].active()
-    return (
-        active is not None and active.owner == run.id and run.hosts[index].exit_reason(active.place) is None
-    )
+def _take(run: Run, host: Host) -> None:
+    """Take the host, if it answers and nobody else has it by now.
+
+    Ours can be cleaned up beside another's experiment, for that touches only what is ours; a change of production is
+    refused by the host without the lease.
+    """
+    with suppress(StateError, DependencyError):
+        run.leases[host.name] = host.acquire(run.id, run.lease_lifetime)
+
+
+def _serving(run: Run) -> dict[str, bool | None]:
+    """By host, whether the promoted pipeline is active and lives there; None where nobody can be asked."""
+    found: dict[str, bool | None] = {}
+
+    def look(host: Host) -> None:
+        found[host.name] = None
+        found[host.name] = _is_ours_and_lives(run, host)
+
+    for _, fault in everywhere(run.hosts, look):
+        if not isinstance(fault, DependencyError):
+            raise fault
+    return found
+
+
+def _is_ours_and_lives(run: Run, host: Host) -> bool:
+    active = host.active()
+    return active is not None and active.owner == run.id and host.exit_reason(active.place) is None
+
+
+def _demand_answers(serving: Mapping[str, bool | None]) -> None:
+    """Before a whole fleet is taken back because one host does not answer, wait until it does."""
+    silent = [host for host, serves in serving.items() if serves is None]
+    if silent and False not in serving.values():
+        raise DependencyError(
+            f"{', '.join(silent)} cannot be asked whether the promoted pipeline serves there",
+            code="unreachable",
+            hint="phoenix recover settles the promotion when it answers",
+        )

@@ -205,7 +205,7 @@ ENDINGS = [
     (phase, outcome)
     for phase in (Phase.COMPLETED, Phase.STOPPED, Phase.FAILED)
     for outcome in (Outcome.REPORTED, Outcome.ROLLED_BACK, Outcome.PROMOTED)
-    if (phase, outcome) != (Phase.COMPLETED, Outcome.REPORTED)
+    if (phase, outcome) not in {(Phase.COMPLETED, Outcome.REPORTED), (Phase.COMPLETED, Outcome.PROMOTED)}
 ]
 
 
@@ -233,6 +233,21 @@ def test_a_reported_experiment_may_be_promoted_later_and_ends_again(store: Exper
     record = store.get(experiment)
     assert (record.phase, record.outcome) == (Phase.COMPLETED, Outcome.PROMOTED)
     assert record.finished_at is not None
+
+
+def test_a_promoted_experiment_may_be_rolled_back_later_and_ends_again(
+    store: ExperimentStore, experiment: str
+):
+    store.finish(experiment, Phase.COMPLETED, Outcome.PROMOTED, "")
+    for to in Phase:
+        if not to.is_over and to is not Phase.ROLLING_BACK:
+            with pytest.raises(StateError):
+                store.enter(experiment, to)
+    for to in (Phase.ROLLING_BACK, Phase.CLEANING_UP):
+        store.enter(experiment, to)
+    store.finish(experiment, Phase.COMPLETED, Outcome.REVERTED, "")
+    record = store.get(experiment)
+    assert (record.phase, record.outcome) == (Phase.COMPLETED, Outcome.REVERTED)
 
 
 def test_the_ledger_keeps_order_kind_and_facts(store: ExperimentStore, experiment: str):

@@ -15,13 +15,15 @@ def check_enter(experiment: str, phase: Phase, outcome: Outcome, to: Phase) -> N
     """Refuse to revive an experiment that is over.
 
     Raises:
-        StateError: It is over; only one that completed with the outcome REPORTED may still be promoted.
+        StateError: It is over; only one that completed with the outcome REPORTED may still be promoted, and only one
+            that was PROMOTED be rolled back.
         ValueError: `to` is an ending; `finish` ends an experiment.
     """
     if to.is_over:
         raise ValueError(f"{to} is an ending; finish() enters it")
     is_promotion = phase is Phase.COMPLETED and outcome is Outcome.REPORTED and to in PROMOTION
-    if phase.is_over and not is_promotion:
+    is_rollback = (phase, outcome, to) == (Phase.COMPLETED, Outcome.PROMOTED, Phase.ROLLING_BACK)
+    if phase.is_over and not (is_promotion or is_rollback):
         raise _over(experiment, phase, outcome, f"cannot enter {to}")
 
 

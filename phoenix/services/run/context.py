@@ -49,6 +49,7 @@ class Run:
         hosts: Those that it still runs on, in the order of the spec.
         left_out: Hosts that it goes on without, each with why.
         owed: Hosts that could not be cleaned up, each with why; the clean-up is on the list of what is owed.
+        purpose: What a run whose experiment is judged already is for, in a word.
         gives_up: A host failed, and what is done on others at this moment is in vain.
     """
 
@@ -75,6 +76,7 @@ class Run:
         self.validator = validator
         self.outcome = record.outcome
         self.is_judged = record.phase is Phase.COMPLETED
+        self.purpose = "promotion"
         self.driver: Driver | None = None
         self.leases: dict[str, Lease] = {}
         self.left_out: dict[str, str] = {}

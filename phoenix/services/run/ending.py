@@ -36,7 +36,8 @@ def ended(run: Run, clean_up: Callable[[Run], object]) -> Generator[None]:
         raise fault
     if fault is not None:
         _note_failure(run, fault)
-    run.store.finish(run.id, *ending_of(fault, run))
+    phase, outcome, error = ending_of(fault, run)
+    run.store.finish(run.id, phase, outcome, with_owed(error, run))
     if fault is not None and not isinstance(fault, RunStopped):
         raise fault
 
@@ -69,10 +70,19 @@ def ending_of(fault: BaseException | None, run: Run) -> tuple[Phase, Outcome, st
     if fault is None:
         return Phase.COMPLETED, run.outcome, ""
     if run.is_judged:
-        return Phase.COMPLETED, run.outcome, f"The promotion did not succeed: {_words(fault)}"
+        return Phase.COMPLETED, run.outcome, f"The {run.purpose} did not succeed: {_words(fault)}"
     if isinstance(fault, RunStopped):
         return Phase.STOPPED, Outcome.STOPPED, str(fault)
     return Phase.FAILED, run.outcome, _words(fault)
+
+
+def with_owed(error: str, run: Run) -> str:
+    """The error of an ending, and where a clean-up is owed because a host was out of reach."""
+    owed = (
+        f"A clean-up is owed on {host}: {why}; phoenix recover does it when the host answers."
+        for host, why in run.owed.items()
+    )
+    return "\n".join((*([error] if error else ()), *owed))
 
 
 def outcome_without_promotion(verdict: Verdict, wish: OnPromote) -> Outcome:

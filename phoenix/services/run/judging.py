@@ -19,7 +19,8 @@ def conclude(run: Run) -> Comparison:
 
 
 def save(run: Run, comparison: Comparison) -> None:
-    run.store.save_result(run.id, as_document(comparison))
+    left_out = [{"host": host, "why": why} for host, why in run.left_out.items()]
+    run.store.save_result(run.id, {**as_document(comparison), "leftOut": left_out})
 
 
 def _interruption(run: Run) -> str:

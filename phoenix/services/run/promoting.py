@@ -3,7 +3,7 @@
 The ledger's intent holds what was active before, so that whoever finds it can restore that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,13 +63,17 @@ def _wanted(run: Run) -> Wanted:
     )
 
 
-def take_back(run: Run) -> None:
+def take_back(run: Run, *, spares: Callable[[Host], bool] = lambda _: False) -> None:
     """Restore on every host what was active before this run's promotion; nothing where it promoted nothing.
+
+    Args:
+        run: The run.
+        spares: Whether a host that was promoted stays as it is.
 
     Raises:
         DependencyError: Code `take_back_incomplete`, if a host could not be restored; the others are.
     """
-    faults = everywhere(run.hosts, lambda host: _restore(run, host))
+    faults = everywhere(run.hosts, lambda host: _restore(run, host, spares))
     if faults:
         raise DependencyError(
             f"Production was not restored everywhere: {'; '.join(str(fault) for _, fault in faults)}",
@@ -78,8 +82,11 @@ def take_back(run: Run) -> None:
         ) from faults[0][1]
 
 
-def _restore(run: Run, host: Host) -> None:
-    if promoted := _standing(run, host):
+def _restore(run: Run, host: Host, spares: Callable[[Host], bool]) -> None:
+    promoted = _standing(run, host)
+    if promoted and spares(host):
+        run.note("spared", {"host": host.name, "serves": _place_of(host.active())})
+    elif promoted:
         run.note(TAKE_BACK, {"host": host.name})
         _take_back(run, host, promoted)
         run.store.append(run.id, EventKind.UNDONE, _step_on(host), {"active": _place_of(host.active())})

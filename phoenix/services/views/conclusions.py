@@ -32,7 +32,7 @@ def headline_of(summary: Mapping[str, Any]) -> Headline:
     match summary["verdict"]:
         case "PROMOTE":
             if summary["outcome"] == Outcome.REVERTED:
-                return Headline(FAILED, "PROMOTE, REVERTED", f"{candidate} breached a guardrail in its watch")
+                return Headline(FAILED, "PROMOTE, REVERTED", f"{candidate} was promoted and taken back")
             return Headline(PASSED, "PROMOTE", f"{candidate} may replace {baseline}")
         case "ROLL_BACK":
             return Headline(FAILED, "ROLL_BACK", f"keep {baseline}; {candidate} must not replace it")
@@ -55,9 +55,9 @@ def next_step(summary: Mapping[str, Any]) -> str:
         case "PROMOTE", Outcome.REPORTED:
             return f"make it the active pipeline: phoenix experiment promote {name}"
         case "PROMOTE", Outcome.PROMOTED:
-            return "nothing: the candidate is the active pipeline"
+            return f"nothing: the candidate is the active pipeline; phoenix experiment rollback {name} takes it back"
         case "PROMOTE", Outcome.REVERTED:
-            return "look at the breach in the history, change the candidate, run it again"
+            return "look in the history why it was taken back, change the candidate, run it again"
         case "ROLL_BACK", _:
             return "keep the baseline; change the candidate where the reasons point, run it again"
         case _ if summary["validity"]["valid"] is False:

@@ -85,6 +85,8 @@ def _facts(
     for side in ("baseline", "candidate"):
         yield side, _pipeline(summary[side], written[side].get("parameters") or {})
     yield "targets", ", ".join(summary["targets"])
+    for one in summary["leftOut"]:
+        yield "left out", f"{one['host']}: {one['why']}"
     load = written.get("load")
     yield "load", ", ".join(f"{key} {value}" for key, value in load.items()) if load else "none simulated"
     yield "scrape interval", f"{written['scrapeInterval']}, both variants"

@@ -16,6 +16,7 @@ _WITHOUT_COMPARISON: Mapping[str, object] = {
     "critical": {"processes": 0, "missed": [], "missedByBaseline": [], "missUpperBound": None},
     "decidedAtScrape": None,
     "fleet": None,
+    "leftOut": [],
 }
 """The shape before the first comparison: nothing is known, and nothing says otherwise."""
 
@@ -24,7 +25,7 @@ def summarise(record: ExperimentRecord) -> dict[str, Any]:
     """The record and its comparison, JSON-compatible; every key is always there, an unknown value is null."""
     document = cast("Mapping[str, Any]", record.document["document"])
     plan = cast("Mapping[str, Any]", record.document["plan"])
-    comparison = record.result or _WITHOUT_COMPARISON
+    comparison = {**_WITHOUT_COMPARISON, **(record.result or {})}
     return {
         "id": record.id,
         "name": record.name,
