@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from phoenix.adapters.machines.machine import Facts
 from phoenix.domain.deployment import Owed, Revision, TargetRecord
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.processes import Census
@@ -133,6 +134,10 @@ class Host(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def facts(self) -> Facts:
+        """What the machine is; the first verb that opens it."""
+        ...
 
     def notices(self) -> tuple[str, ...]:
         """What the host cannot do and a person should know, one sentence each; empty where it can do all."""

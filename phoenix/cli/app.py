@@ -6,6 +6,7 @@ import typer
 
 from phoenix.cli import (
     collector,
+    config,
     experiment,
     pipeline,
     pipeline_config,
@@ -42,6 +43,7 @@ pipeline.app.command("delete")(pipeline_deploy.delete)
 pipeline.app.command("vm-config")(pipeline_vm.vm_config)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(collector.app, name="collector")
+app.add_typer(config.app, name="config")
 app.command("recover")(recover.recover)
 
 

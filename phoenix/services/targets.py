@@ -63,7 +63,13 @@ class Targets:
         return tuple(dict.fromkeys(found))
 
     def add(self, name: str, uri: str, labels: Sequence[str] = ()) -> TargetRecord:
-        """Save a target under a name, or change the one of that name; looks at its form only.
+        """Save a target under a name, or change the one of that name; see `check`."""
+        record = self.check(name, uri, labels)
+        self._store().save(record)
+        return record
+
+    def check(self, name: str, uri: str, labels: Sequence[str] = ()) -> TargetRecord:
+        """What `add` would save; looks at the form only, and saves nothing.
 
         Args:
             name: What a person will call it.
@@ -82,9 +88,7 @@ class Targets:
                 hint="give the URI: local://NAME or ssh://[USER@]HOST[:PORT]",
             )
         self._hosts.check(target.canonical)
-        record = TargetRecord(name, target.canonical, parse_labels(*labels), datetime.now(UTC))
-        self._store().save(record)
-        return record
+        return TargetRecord(name, target.canonical, parse_labels(*labels), datetime.now(UTC))
 
     def remove(self, name: str) -> TargetRecord:
         """Forget a saved target; what runs on its host stays.

@@ -107,11 +107,18 @@ def host(subject: Subject) -> Host:
     return subject.host
 
 
+def test_a_host_says_what_it_is(host):
+    facts = host.facts()
+    assert facts.architecture
+    assert ("no Python" in " ".join(host.notices())) is (not facts.python)
+
+
 def test_a_taken_host_says_who_holds_it(host):
     host.acquire("exp-1", LONG)
     with pytest.raises(StateError, match="exp-1") as refusal:
         host.acquire("exp-2", LONG)
     assert refusal.value.code == "host_taken"
+    assert refusal.value.details["holder"] == "exp-1"
 
 
 def test_the_holder_may_take_the_host_again(host):

@@ -10,6 +10,7 @@ from itertools import count
 from threading import RLock
 
 from phoenix.adapters.hosts.marks import check_owner, check_place, revision_number
+from phoenix.adapters.machines.machine import Facts
 from phoenix.adapters.ports import (
     CollectorLaunch,
     Host,
@@ -64,6 +65,9 @@ class FakeHost(Host):
     def name(self) -> str:
         return self._name
 
+    def facts(self) -> Facts:
+        return Facts("x86_64", is_root=True, has_systemd=True, python="/usr/bin/python3", home="/root")
+
     def notices(self) -> tuple[str, ...]:
         return ()
 
@@ -76,7 +80,11 @@ class FakeHost(Host):
             check_owner(holder)
             held = self.lease()
             if held is not None and held.holder != holder:
-                raise StateError(f"{self._name} is held by {held.holder}", code="host_taken")
+                raise StateError(
+                    f"{self._name} is held by {held.holder}",
+                    code="host_taken",
+                    details={"holder": held.holder},
+                )
             if held is None:
                 self._fence += 1
             return self._grant(held or Lease(self._name, holder, self._fence), lifetime)

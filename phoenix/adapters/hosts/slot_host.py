@@ -20,7 +20,7 @@ from phoenix.adapters.hosts.revisions import Revisions
 from phoenix.adapters.hosts.sweep import Sweep
 from phoenix.adapters.hosts.systemd import SystemdSupervisor
 from phoenix.adapters.hosts.trouble import host_trouble
-from phoenix.adapters.machines.machine import Machine
+from phoenix.adapters.machines.machine import Facts, Machine
 from phoenix.adapters.ports import CensusSession, CollectorLaunch, Lease, LoadSession, RunningCollector
 from phoenix.domain.errors import SpecError, StateError
 
@@ -122,6 +122,10 @@ class SlotHost:
     @property
     def name(self) -> str:
         return self._name
+
+    @_verb
+    def facts(self) -> Facts:
+        return self._machine.facts()
 
     @_verb
     def notices(self) -> tuple[str, ...]:
