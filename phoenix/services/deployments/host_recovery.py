@@ -177,8 +177,10 @@ class HostRecovery:
         active = host.active()
         if active is None or active.place != place:
             other = f"{active.place} is active" if active else "nothing is active"
-            told.append((None, f"{other} there; phoenix pipeline rollback --to {revision.number} repairs it"))
-        elif reason := host.exit_reason(place):
+            # What is not active counts as left behind: nothing may be cleared here before a person has looked.
+            words = f"{other} there; phoenix pipeline rollback --to {revision.number} repairs it"
+            return [HostRepair(host.name, revision.name, revision.number, None, words)]
+        if reason := host.exit_reason(place):
             told.append(self._started_again(place, reason))
         if revision.owner.startswith(PREFIX) and host.leftovers(revision.owner):
             host.clear(revision.owner)

@@ -58,12 +58,13 @@ def roll_out(
     def one(target: str) -> Ended[R]:
         if halted.is_set() or stop.is_set():
             return Ended(target)
+        ended: Ended[R]
         try:
-            ended = Ended(target, result=act(target))
+            ended: Ended[R] = Ended(target, result=act(target))
         except Exception as fault:  # noqa: BLE001 - told to the caller with the others, by host
             if not keep_going:
                 halted.set()
-            ended = Ended[R](target, fault=fault)
+            ended = Ended(target, fault=fault)
         on_end(ended)
         return ended
 

@@ -78,6 +78,7 @@ class Deployments:
         name: str | None = None,
         keep_going: bool = False,
         concurrency: int = AT_ONCE,
+        stop: Event | None = None,
         on_end: Callable[[Ended[Deployed]], object] = lambda _: None,
     ) -> tuple[Ended[Deployed], ...]:
         """Let `pipeline` serve on every host: beside what serves there, with data flow, then the switch.
@@ -88,6 +89,7 @@ class Deployments:
             name: The deployment's name; the pipeline's own where left out.
             keep_going: Whether the others go on where a host fails; else those not begun are not begun.
             concurrency: Hosts at once.
+            stop: Set to end it: what has not switched goes back to what served, what was not begun is not begun.
             on_end: Told of each host as it ends.
 
         Returns:
@@ -100,12 +102,12 @@ class Deployments:
         wanted = self._wanted(pipeline, name)
         demand_environment(wanted.config, {**referenced_environment(wanted.config), **SAMPLE_ENVIRON})
         recorded = self._recorded()
-        stop = Event()
+        end = stop or Event()
         return roll_out(
             targets,
-            lambda target: deploy_on(self._open(target), self._store, wanted, recorded.get(target), stop),
+            lambda target: deploy_on(self._open(target), self._store, wanted, recorded.get(target), end),
             keep_going=keep_going,
-            stop=stop,
+            stop=end,
             concurrency=concurrency,
             on_end=on_end,
         )
