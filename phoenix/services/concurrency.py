@@ -26,8 +26,14 @@ def everywhere(places: Sequence[T], act: Callable[[T], object]) -> tuple[tuple[T
         return ()
     with ThreadPoolExecutor(min(AT_ONCE, len(places)), "everywhere") as threads:
         started = [(place, threads.submit(act, place)) for place in places]
-    faults = ((place, future.exception()) for place, future in started)
-    return tuple((place, fault) for place, fault in faults if isinstance(fault, Exception))
+    faults: list[tuple[T, Exception]] = []
+    for place, future in started:
+        fault = future.exception()
+        if isinstance(fault, Exception):
+            faults.append((place, fault))
+        elif fault is not None:
+            raise fault
+    return tuple(faults)
 
 
 @contextmanager

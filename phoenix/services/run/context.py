@@ -142,18 +142,14 @@ class Run:
         return max(LEASE_LIFETIME, 3 * self.spec.scrape_interval)
 
     def lease_of(self, host: Host) -> Lease:
-        """The right to change production there.
+        """The right to change production there; taken now where it was not.
 
         Raises:
             StateError: Somebody else has it.
         """
-        if lease := self.leases.get(host.name):
-            return lease
-        raise StateError(
-            f"{host.name} is held by another experiment; {self.id} cannot change its active pipeline now.",
-            code="host_taken",
-            hint="phoenix recover tries again",
-        )
+        if host.name not in self.leases:
+            self.leases[host.name] = host.acquire(self.id, self.lease_lifetime)
+        return self.leases[host.name]
 
     def enter(self, phase: Phase) -> None:
         self.store.enter(self.id, phase)
