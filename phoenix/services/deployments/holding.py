@@ -77,13 +77,14 @@ def _acquired(host: Host, store: DeploymentStore, owner: str) -> Lease:
         return host.acquire(owner, LEASE_LIFETIME)
     except StateError as taken:
         holder = str(taken.details.get("holder", ""))
-        if not _is_done(store, host.name, holder):
+        if not is_done(store, host.name, holder):
             raise
     host.clear(holder)
     return host.acquire(owner, LEASE_LIFETIME)
 
 
-def _is_done(store: DeploymentStore, host: str, holder: str) -> bool:
+def is_done(store: DeploymentStore, host: str, holder: str) -> bool:
+    """Whether the ledger has the end of everything that `holder` did there: only its clean-up can be missing."""
     states = {revision.state for revision in store.history(host) if revision.owner == holder}
     return holder.startswith(PREFIX) and bool(states) and RevisionState.PENDING not in states
 

@@ -10,7 +10,7 @@ from phoenix.domain.deployment import Owed, Revision, RevisionState
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.record import Driver
 from phoenix.services.deployments.deleting import DELETION, delete_on
-from phoenix.services.deployments.holding import LEASE_LIFETIME, PREFIX, new_owner
+from phoenix.services.deployments.holding import LEASE_LIFETIME, PREFIX, is_done, new_owner
 from phoenix.services.handover import give_back
 
 Lives = Callable[[Driver], bool | None]
@@ -182,10 +182,17 @@ class HostRecovery:
             return [HostRepair(host.name, revision.name, revision.number, None, words)]
         if reason := host.exit_reason(place):
             told.append(self._started_again(place, reason))
-        if revision.owner.startswith(PREFIX) and host.leftovers(revision.owner):
-            host.clear(revision.owner)
-            told.append((RevisionState.ACTIVE, "what its driver left was cleaned up"))
+        for owner in self._done(revision):
+            if host.leftovers(owner):
+                host.clear(owner)
+                told.append((RevisionState.ACTIVE, f"what the driver of {owner} left was cleaned up"))
         return [HostRepair(host.name, revision.name, revision.number, *one) for one in told]
+
+    def _done(self, revision: Revision) -> set[str]:
+        """Who may have died between the last entry in the ledger and cleaning up; an experiment may be at work still."""
+        lease = self.host.lease()
+        owners = {revision.owner, lease.holder if lease else revision.owner}
+        return {one for one in owners if one.startswith(PREFIX) and is_done(self.store, self.host.name, one)}
 
     def _started_again(self, place: str, reason: str) -> tuple[RevisionState | None, str]:
         owner = new_owner()
