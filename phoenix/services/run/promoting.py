@@ -84,7 +84,7 @@ def take_back(run: Run, *, spares: Callable[[Host], bool] = lambda _: False) -> 
 
 def _restore(run: Run, host: Host, spares: Callable[[Host], bool]) -> None:
     promoted = _standing(run, host)
-    if promoted and spares(host):
+    if promoted and not _is_being_taken_back(run, host) and spares(host):
         run.note("spared", {"host": host.name, "serves": _place_of(host.active())})
     elif promoted:
         run.note(TAKE_BACK, {"host": host.name})
@@ -114,6 +114,14 @@ def _standing(run: Run, host: Host) -> Mapping[str, Any] | None:
     ours = [e for e in run.store.events(run.id) if e.step == _step_on(host)]
     last = next((e for e in reversed(ours) if e.kind in (EventKind.INTENT, EventKind.UNDONE)), None)
     return last.data if last and last.kind is EventKind.INTENT else None
+
+
+def _is_being_taken_back(run: Run, host: Host) -> bool:
+    """Whether somebody began to, and died: then what serves there may be what was restored."""
+    events = run.store.events(run.id)
+    since = max(e.sequence for e in events if e.step == _step_on(host) and e.kind is EventKind.INTENT)
+    begun = [e for e in events if e.kind is EventKind.NOTE and e.step == TAKE_BACK and e.sequence > since]
+    return any(e.data["host"] == host.name for e in begun)
 
 
 def _take_back(run: Run, host: Host, promoted: Mapping[str, Any]) -> None:
