@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from phoenix.domain.trees import component_type, mapping_at
-from phoenix.manifests.slots import MEASUREMENT_EXPORTER
 
 ANY_PORT = "127.0.0.1:0"
 
 _OTLP_PORTS = {"grpc": 4317, "http": 4318}
 """What the OTLP receiver listens on where its configuration names a protocol and no endpoint."""
+
+_OURS = "${env:PHOENIX_"
+"""How an address begins that a slot adds."""
 
 _Path = tuple[str, ...]
 
@@ -60,11 +62,9 @@ def trial_config(config: Mapping[str, object]) -> Mapping[str, object]:
 def _exporters(config: Mapping[str, object]) -> Iterator[Listener]:
     for name, body in mapping_at(config, "exporters").items():
         endpoint = mapping_at(body).get("endpoint")
-        if (
-            component_type(name) == "prometheus"
-            and name != MEASUREMENT_EXPORTER
-            and isinstance(endpoint, str)
-        ):
+        if component_type(name) != "prometheus" or not isinstance(endpoint, str):
+            continue
+        if not endpoint.startswith(_OURS):
             yield Listener(("exporters", name), endpoint, _port(endpoint))
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from phoenix.domain.durations import format_duration
-from phoenix.domain.trees import mapping_at, strings_at
-from phoenix.manifests.collector import OwnPart, digest_of, scrape_interval_of
+from phoenix.domain.trees import component_type, mapping_at, strings_at
+from phoenix.manifests.collector import HOST_METRICS_TYPES, OwnPart, digest_of, scrape_interval_of
+from phoenix.manifests.fixed_ports import listeners
 
 METRICS_ADDRESS = "PHOENIX_METRICS_ADDRESS"
 """Environment: host:port of the measurement exporter."""
@@ -74,6 +75,8 @@ def slot_config(own: OwnPart, slot: SlotAddition = MEASUREMENT) -> SlotConfig:
         "telemetry": _telemetry(),
         "pipelines": _pipelines(own, slot),
     }
+    if listeners(config):
+        config["receivers"] = _reading_at_once(own)
     return SlotConfig(config, digest_of(config))
 
 
@@ -126,6 +129,16 @@ def _pipelines(own: OwnPart, slot: SlotAddition) -> dict[str, object]:
             exporters = list(dict.fromkeys([*exporters, MEASUREMENT_EXPORTER, *users]))
         pipelines[name] = {**mapping_at(body), "exporters": exporters}
     return pipelines
+
+
+def _reading_at_once(own: OwnPart) -> dict[str, object]:
+    """The receivers without their first wait, a second by default: at a port that only one can hold, it is a gap."""
+    return {
+        name: {"initial_delay": "0s", **mapping_at(body)}
+        if component_type(name) in HOST_METRICS_TYPES
+        else body
+        for name, body in mapping_at(own.config, "receivers").items()
+    }
 
 
 def _env(name: str) -> str:

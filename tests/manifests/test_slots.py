@@ -59,3 +59,13 @@ def test_a_user_cannot_replace_the_measurement():
     config = slot_config(OWN, sneaky).config
     assert config["exporters"]["prometheus/phoenix"]["endpoint"] == "${env:PHOENIX_METRICS_ADDRESS}"
     assert exporters_of(config) == {"metrics": ["prometheus/phoenix"]}
+
+
+def test_at_a_port_of_its_own_a_pipeline_reads_at_once_unless_it_says_otherwise():
+    scraped = SlotAddition({"prometheus": {"endpoint": "127.0.0.1:9464"}})
+    receivers = slot_config(OWN, scraped).config["receivers"]
+    assert {body.get("initial_delay") for body in receivers.values()} == {"0s"}
+    assert slot_config(OWN).config["receivers"] == OWN.config["receivers"]
+    patient = own_part_of_file({**CONFIG, "receivers": {"host_metrics": {"initial_delay": "5s"}}})
+    (body,) = slot_config(patient, scraped).config["receivers"].values()
+    assert body["initial_delay"] == "5s"

@@ -40,7 +40,7 @@ def write_pipeline(
     }
     chosen = exporters or (scraped if port else {"debug": {}})
     document = {
-        "receivers": {"host_metrics": {**receiver, **changes}},
+        "receivers": {"host_metrics": {k: v for k, v in {**receiver, **changes}.items() if v is not None}},
         "processors": {
             "memory_limiter": {"check_interval": "1s", "limit_mib": 256},
             f"batch/{name}": {"timeout": "20ms"},
