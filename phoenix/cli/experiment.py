@@ -1,11 +1,13 @@
 """`phoenix experiment`: run, look, stop, promote, roll back, delete."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from phoenix.cli.output import DocumentOption, Format, FormatOption
+from phoenix.domain.samples import Variant
 
 app = typer.Typer(
     help="Run an experiment to its verdict, look at it, act on it.",
@@ -17,6 +19,19 @@ Reference = Annotated[
     str, typer.Argument(metavar="NAME", help="Name or id; a name means its newest experiment.")
 ]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
+
+
+class VariantName(StrEnum):
+    """A variant as people call it."""
+
+    BASELINE = "baseline"
+    CANDIDATE = "candidate"
+    A = "A"
+    B = "B"
+
+    @property
+    def variant(self) -> Variant:
+        return Variant.CANDIDATE if self in (VariantName.CANDIDATE, VariantName.B) else Variant.BASELINE
 
 
 @app.command()
@@ -109,12 +124,18 @@ def stop(name: Reference, reason: Reason = "asked for on the command line") -> i
 
 
 @app.command()
-def promote(name: Reference, reason: Reason = "asked for on the command line") -> int:
-    """Make the candidate of a reported PROMOTE verdict the active pipeline, and watch it."""
+def promote(
+    name: Reference,
+    variant: Annotated[
+        VariantName, typer.Option("--variant", help="Only the candidate, also called B, can be promoted.")
+    ] = VariantName.CANDIDATE,
+    reason: Reason = "asked for on the command line",
+) -> int:
+    """Make the candidate of a reported PROMOTE verdict the active pipeline, stage by stage, and watch it."""
     from phoenix.cli.experiment_run import promote_to_the_end
     from phoenix.cli.recover import opened
 
-    return promote_to_the_end(opened(), name, reason)
+    return promote_to_the_end(opened(), name, reason, variant.variant)
 
 
 @app.command()

@@ -45,6 +45,7 @@ def print_plan(draft: "Draft") -> None:
         "criteria": [
             f"{c.metric.value} {c.kind.value} {c.limit:.12g} ({c.role.value})" for c in spec.criteria()
         ],
+        "onHostFailure": spec.on_host_failure.value,
         "onPromote": spec.on_promote.value,
         "warnings": [f"{f.path}: {f.reason}" for f in draft.findings],
     }
@@ -64,9 +65,9 @@ def run_to_the_end(phoenix: "Phoenix", draft: "Draft", form: Format) -> int:
     return exit_code_of_ending(ended, phoenix.experiments.failed_for(ended))
 
 
-def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str) -> int:
+def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str, variant: Variant) -> int:
     """Start the promotion, follow; exit 0 if the candidate is active in the end."""
-    record, process = phoenix.experiments.promote(name, reason)
+    record, process = phoenix.experiments.promote(name, reason, variant)
     _see_through(phoenix, record, process, Format.TABLE)
     ended = phoenix.experiments.get(record.id)
     return exit_code_of_promotion(ended, phoenix.experiments.failed_for(ended))

@@ -22,6 +22,7 @@ from phoenix.domain.experiment import read_document
 from phoenix.domain.findings import as_document
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
+from phoenix.domain.samples import Variant
 from phoenix.manifests.plan import Plan
 from phoenix.services.drafts import Draft
 from phoenix.services.run.context import LEFT_OUT, Run
@@ -96,13 +97,21 @@ class Experiments:
             raise StateError(f"{record.name} was started before and is {record.phase.value}.")
         return self._flows.start("experiment", record.id)
 
-    def promote(self, reference: str, reason: str) -> tuple[ExperimentRecord, FlowProcess]:
+    def promote(
+        self, reference: str, reason: str, variant: Variant = Variant.CANDIDATE
+    ) -> tuple[ExperimentRecord, FlowProcess]:
         """Start the promotion of an experiment that said PROMOTE and was only reported.
 
         Raises:
             StateError: If its verdict is another, or something was done about it already.
         """
         record = self._store.get(reference)
+        if variant is not Variant.CANDIDATE:
+            raise StateError(
+                f"The {variant} of {record.name} cannot be promoted: the verdict is about the candidate.",
+                code="not_promotable",
+                hint="phoenix pipeline deploy lets a pipeline serve without an experiment",
+            )
         verdict = (record.result or {}).get("verdict")
         if record.phase is not Phase.COMPLETED or verdict != Verdict.PROMOTE:
             stands = (

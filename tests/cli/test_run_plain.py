@@ -46,6 +46,7 @@ def test_a_dry_run_prints_both_configurations_and_the_plan(home, tmp_path):
         "load": "realistic, seed 7",
         "scrapes": "3 to warm up, then at least 24, every 1s, for at most 2m",
         "criteria": ["series minimumReduction 0.3 (objective)", "critical_retention minimum 1 (guardrail)"],
+        "onHostFailure": "stop",
         "onPromote": "report",
         "warnings": [],
     }

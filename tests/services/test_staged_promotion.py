@@ -5,9 +5,10 @@ from contextlib import suppress
 import pytest
 
 from phoenix.domain.deployment import RevisionState
-from phoenix.domain.errors import DependencyError, PhoenixError
+from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import EventKind
+from phoenix.domain.samples import Variant
 from phoenix.services.run import cleaning, deciding, deploying
 from phoenix.services.run.ending import ended
 from tests.support.fleet_runs import FleetRuns
@@ -207,3 +208,10 @@ def test_killed_anywhere_every_host_ends_with_one_serving_pipeline_of_one_kind(t
         assert (fleet.serving(), fleet.record(run).outcome) == found
     assert kinds == {True, False}
     assert number > 40
+
+
+def test_the_verdict_promotes_the_candidate_only(fleet):
+    run = fleet.judged()
+    with pytest.raises(StateError, match="The baseline of fleet cannot be promoted"):
+        fleet.verbs_of_runs().promote(run.id, "why not", Variant.BASELINE)
+    assert fleet.notes(run, "promote_requested") == []
