@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 
+import psutil
 import pytest
 
 from tests.support.vm_hosts import VmHost
@@ -38,10 +39,18 @@ def emptied(host: VmHost) -> None:
 
 
 def serving(host: VmHost) -> dict[int, str]:
-    """The collectors that run there by the kernel's process table: place by pid."""
-    script = (
-        'for p in /proc/[0-9]*; do [ "$(cat $p/comm 2>/dev/null)" = otelcol-phoenix ] || continue; '
-        'echo "${p#/proc/} $(tr "\\0" "\\n" <$p/environ | sed -n s/^PHOENIX_PLACE=//p)"; done'
-    )
-    lines = host.run("sh", "-c", script).stdout.split("\n")
-    return {int(pid): place for pid, _, place in (line.partition(" ") for line in lines) if pid}
+    """The collectors that run there by the kernel's process table: place by pid, as this machine counts pids."""
+    found: dict[int, str] = {}
+    for pid in host.pids():
+        try:
+            process = psutil.Process(pid)
+            if process.name() == "otelcol-phoenix":
+                found[pid] = process.environ()["PHOENIX_PLACE"]
+        except (psutil.Error, KeyError):
+            continue  # it has just ended, or is not yet what it will be
+    return found
+
+
+def places(hosts: list[VmHost]) -> list[list[str]]:
+    """Where collectors run on each host."""
+    return [sorted(serving(host).values()) for host in hosts]

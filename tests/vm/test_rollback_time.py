@@ -16,19 +16,6 @@ pytestmark = [pytest.mark.real, pytest.mark.usefixtures("collector_binary", "pre
 INTERVAL_SECONDS = 1.0
 
 
-def collectors(host, place: str) -> list[psutil.Process]:
-    """The host's collectors in a place, as this machine's kernel knows them."""
-    found: list[psutil.Process] = []
-    for pid in host.pids():
-        try:
-            process = psutil.Process(pid)
-            if process.name() == "otelcol-phoenix" and process.environ().get("PHOENIX_PLACE") == place:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
 def seconds_to_stop(host, place: str) -> float:
     """What a bare `systemctl stop` of a collector takes."""
     began = time.monotonic()
@@ -47,8 +34,12 @@ def test_a_candidate_is_gone_as_soon_as_it_lost(fleet, tmp_path):
         tmp_path, "loses", candidate=dropping_candidate(tmp_path), targets=[host.uri], onPromote="auto"
     )
     running = Command("experiment", "run", "-f", spec, "-o", "json")
-    (candidate,) = eventually(lambda: collectors(host, "candidate"), seconds=90, what="the candidate")
-    candidate.wait(120)
+
+    def candidates() -> list[int]:
+        return [pid for pid, place in serving(host).items() if place == "candidate"]
+
+    (candidate,) = eventually(candidates, seconds=90, what="the candidate")
+    psutil.Process(candidate).wait(120)
     gone = time.time()
     ended = running.result()
     assert ended.code == 10, ended.err
