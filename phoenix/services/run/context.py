@@ -70,7 +70,6 @@ class Run:
         self.plan = plan
         self.store = store
         self.deployments = deployments
-        self.deployments = deployments
         self.hosts = tuple(hosts)
         self.archive = archive
         self.validator = validator
