@@ -50,7 +50,9 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(host, monkeypatch):
         busy.listen()
         taken = busy.getsockname()[1]
         offers = iter([(taken, *free_ports(2))] * 2)
-        monkeypatch.setattr(collectors, "free_ports", lambda count: next(offers, None) or free_ports(count))
+        monkeypatch.setattr(
+            collectors, "free_ports", lambda machine, count: next(offers, None) or free_ports(count)
+        )
         running = host.start_collector("baseline", launch(), host.acquire("exp-1", LONG))
     assert str(taken) not in running.metrics_url
     assert host.fetch(running.metrics_url, timedelta(seconds=5)) is not None
@@ -61,7 +63,7 @@ def test_ports_that_are_always_taken_end_in_an_error_that_says_so(host, folder, 
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         taken = busy.getsockname()[1]
-        monkeypatch.setattr(collectors, "free_ports", lambda count: (taken, *free_ports(2)))
+        monkeypatch.setattr(collectors, "free_ports", lambda machine, count: (taken, *free_ports(2)))
         with pytest.raises(DependencyError) as failure:
             host.start_collector("baseline", launch(), host.acquire("exp-1", LONG))
     assert "address already in use" in failure.value.hint
@@ -82,7 +84,7 @@ def test_somebody_else_who_answers_on_the_port_is_not_taken_for_the_collector(ho
     with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         metrics, health = free_ports(2)
-        monkeypatch.setattr(collectors, "free_ports", lambda _: (metrics, server.server_port, health))
+        monkeypatch.setattr(collectors, "free_ports", lambda *_: (metrics, server.server_port, health))
         with pytest.raises(DependencyError):
             host.start_collector("baseline", launch(), host.acquire("exp-1", LONG))
         server.shutdown()
