@@ -22,6 +22,9 @@ from phoenix.domain.errors import PhoenixError, SpecError
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 """Typer brings a click of its own and shows only this subclass of its usage errors."""
 
+_INTERRUPTED = 130
+"""What Typer makes of a KeyboardInterrupt that a command lets through."""
+
 app = typer.Typer(
     name="phoenix",
     help="May a cheaper OpenTelemetry Collector pipeline for process metrics replace the one you pay for?",
@@ -72,6 +75,8 @@ def run() -> int:
     except USAGE_ERROR as misuse:
         typer.echo(_words_of(cast(Any, misuse).format_message()), err=True)
         return ExitCode.INVALID
+    if result == _INTERRUPTED:
+        return ExitCode.STOPPED
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 

@@ -46,7 +46,9 @@ def opened_by(phoenix: "Phoenix") -> "Phoenix":
 
     Of the deployments only what is pending or owed: no host is asked that has nothing of that.
     """
-    for repair in phoenix.recovery.recover(wait_for_stopping=False):
+    # Looked up first: what recovers experiments brings numpy with it, a third of a second that most commands need not pay.
+    lost = phoenix.recovery.recover(wait_for_stopping=False) if phoenix.store.unfinished() else ()
+    for repair in lost:
         if repair.ended or repair.failed:
             typer.echo(f"recovered {repair.name} ({repair.experiment}): {repair.words}", err=True)
     for repair in phoenix.deployment_recovery.recover(everywhere=False):
