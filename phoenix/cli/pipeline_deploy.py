@@ -124,6 +124,12 @@ def rollback(
 def delete(
     target_hosts: TargetHosts = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget", help="For a host that is gone for ever: strike it from the ledger, ask nobody there."
+        ),
+    ] = False,
     output: FormatOption = Format.TABLE,
 ) -> int:
     """Take what serves on hosts, and all they keep of earlier revisions, off them. Asks only on a terminal."""
@@ -135,9 +141,12 @@ def delete(
     phoenix = compose()
     hosts = hosts_of(phoenix, target_hosts)
     if not yes and sys.stdin.isatty() and sys.stderr.isatty():
-        question = f"No pipeline of Phoenix will serve on {', '.join(hosts)}. Go on?"
-        if not typer.confirm(question, err=True):
+        loss = "The history will be lost of" if forget else "No pipeline of Phoenix will serve on"
+        if not typer.confirm(f"{loss} {', '.join(hosts)}. Go on?", err=True):
             return ExitCode.STOPPED
+    if forget:
+        phoenix.deployments.forget(hosts)
+        return ExitCode.DONE
     ended = opened_by(phoenix).deployments.delete(hosts)
     rows: list[dict[str, object]] = [
         {
@@ -173,8 +182,12 @@ def _result(one: "Ended[object]", done: str) -> str:
 
 
 def _tell_notices(one: "Ended[Deployed]") -> None:
+    from phoenix.services.deployments.holding import StoppedError
+
     for notice in one.result.notices if one.result else ():
         typer.echo(f"notice: {one.target}: {notice}", err=True)
+    if isinstance(one.fault, StoppedError):
+        typer.echo(f"{one.target}: {one.fault.message}", err=True)
 
 
 def _tell_end(one: "Ended[Deployed]") -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from phoenix.adapters.hosts.binary import referenced_names
+from phoenix.adapters.hosts.binary import referenced_environment, referenced_names
 from phoenix.adapters.hosts.configs import digest_of
 from phoenix.adapters.hosts.marks import revision_number, revision_place
 from phoenix.adapters.ports import CollectorLaunch, DeploymentStore, Host, Lease, RunningCollector
@@ -32,6 +32,9 @@ from phoenix.manifests.slots import MEASUREMENT_EXPORTER
 
 DATA_FLOW_PATIENCE = timedelta(seconds=20)
 """On top of three scrape intervals: what a new collector may take until its first points leave it, everywhere."""
+
+_SHORTEST_SECRET = 4
+"""Shorter values are words and numbers that stand everywhere."""
 
 _PAUSE = 0.1
 _PULSE_SECONDS = 1.0
@@ -141,10 +144,18 @@ def hand_over(
     except NotRestoredError:
         raise
     except BaseException as error:
-        store.fail(host.name, revision.number, words_of(error))
+        store.fail(host.name, revision.number, _without_values(words_of(error), revision.config))
         raise
     store.activate(host.name, revision.number, datetime.now(UTC))
     return running
+
+
+def _without_values(words: str, config: str) -> str:
+    """For the ledger, which holds no secret: a collector that complains may quote what a variable stands for."""
+    for name, value in referenced_environment(config).items():
+        if len(value) >= _SHORTEST_SECRET:
+            words = words.replace(value, f"${{env:{name}}}")
+    return words
 
 
 def words_of(error: BaseException) -> str:

@@ -229,7 +229,9 @@ def test_a_deployment_that_is_interrupted_leaves_the_old_one(life, files, tmp_pa
     command = Command("pipeline", "deploy", write_pipeline(tmp_path, "silent", exporters=silent))
     eventually(lambda: len(collectors(folder_of())) == 2, what="both to run")
     command.process.send_signal(signal.SIGINT)
-    assert command.result().code == 12
+    ended = command.result()
+    assert ended.code == 12
+    assert "what served before serves" in ended.err
     assert compose().hosts.open("local").active() == before
     assert collectors(folder_of()) == {before.pid}
     assert compose().hosts.open("local").lease() is None

@@ -267,6 +267,17 @@ def test_a_deployment_after_an_unfinished_deletion_is_not_hit_by_it(fleet):
     assert states(fleet) == {1: "removed", 2: "active"}
 
 
+def test_a_host_that_is_gone_for_ever_is_struck_from_the_ledger(fleet):
+    result_of(fleet.deploy(k=1))
+    fleet.silence(after="activate")
+    fault_of(fleet.deploy(k=2))
+    fleet.verbs.forget(["local"])
+    assert fleet.ledger.hosts() == fleet.ledger.owed() == ()
+    assert fleet.recovery.recover() == ()
+    with pytest.raises(StateError):
+        fleet.verbs.forget(["local"])
+
+
 def test_deployments_are_listed_by_name_pipeline_and_version():
     fleet = Fleet(*FIVE)
     fleet.deploy(*FIVE[:3], k=1, name="web")

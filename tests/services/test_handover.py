@@ -225,6 +225,14 @@ def test_the_ledger_holds_names_of_variables_and_never_their_values(fleet, monke
     assert "7777" not in repr(fleet.ledger.history("local"))
 
 
+def test_a_complaint_that_quotes_a_secret_is_kept_without_it(fleet, monkeypatch):
+    monkeypatch.setenv("API_KEY", "abcd-1234")
+    fleet.host.refusals["revision-1"] = DependencyError("it died", hint="POST https://x?key=abcd-1234: 401")
+    headers = '{otlp_http: {endpoint: "https://x.example", headers: {api-key: "${env:API_KEY}"}}}'
+    assert "abcd-1234" in failed(fleet, settings={"exporters": headers}).hint
+    assert fleet.ledger.get("local", 1).error == "it died\nPOST https://x?key=${env:API_KEY}: 401"
+
+
 def test_what_serves_already_is_left_as_it_is(fleet):
     serving(fleet, k=1)
     before = list(fleet.host.deeds)

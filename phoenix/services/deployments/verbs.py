@@ -146,6 +146,19 @@ class Deployments:
             stop=Event(),
         )
 
+    def forget(self, targets: Sequence[str]) -> None:
+        """Strike hosts that are gone for ever from the ledger, with their history and what is owed; asks none of them.
+
+        Raises:
+            StateError: Code `nothing_deployed`: one of them is not in the ledger; none is struck then.
+        """
+        owed = {one.host for one in self._store.owed()}
+        for target in targets:
+            if target not in owed:
+                self.history(target)
+        for target in targets:
+            self._store.forget(target)
+
     def statuses(self) -> Statuses:
         """A reader of statuses; kept for as long as somebody watches."""
         return Statuses(self._store, self._experiments, self._hosts.open)
