@@ -5,17 +5,15 @@ import platform
 import pytest
 import yaml
 
+from phoenix.composition import compose
 from tests.support.experiments import phoenix, write_spec
 
 
 @pytest.fixture
 def saved(home):
-    for arguments in (
-        ("web-1", "local://web-1", "--label", "role=web", "--label", "zone=a"),
-        ("web-2", "ssh://ops@web-2.example", "--label", "role=web,zone=b"),
-        ("lab", "local://lab"),
-    ):
-        assert phoenix("config", "target", "add", *arguments).code == 0
+    targets = compose().targets
+    targets.add("web-1", "local://web-1", ["role=web", "zone=a"])
+    targets.add("web-2", "ssh://ops@web-2.example", ["role=web,zone=b"])
 
 
 def names(*arguments: str) -> list[str]:
@@ -24,6 +22,9 @@ def names(*arguments: str) -> list[str]:
 
 @pytest.mark.usefixtures("saved")
 def test_targets_are_kept_listed_selected_and_forgotten():
+    labels = ("--label", "role=lab", "--label", "zone=a,rack=7")
+    assert phoenix("config", "target", "add", "lab", "local://lab", *labels).code == 0
+    assert names("--label", "role=lab", "--label", "rack=7") == ["lab"]
     assert names() == ["lab", "web-1", "web-2"]
     assert names("--label", "role=web") == ["web-1", "web-2"]
     assert names("--label", "role=web", "--label", "zone=b") == ["web-2"]
@@ -36,11 +37,11 @@ def test_targets_are_kept_listed_selected_and_forgotten():
 
 @pytest.mark.usefixtures("saved")
 def test_an_experiment_over_names_and_labels_runs_on_their_hosts(tmp_path):
-    spec = write_spec(tmp_path, targets=["lab", "zone=a", "local"])
+    spec = write_spec(tmp_path, targets=["web-2", "zone=a", "local"])
     planned = phoenix("experiment", "run", "-f", spec, "--dry-run")
     assert planned.code == 0, planned.err
     plan = yaml.safe_load(planned.out.partition("# plan\n")[2])
-    assert plan["targets"] == ["local://lab", "local://web-1", "local"]
+    assert plan["targets"] == ["ssh://ops@web-2.example", "local://web-1", "local"]
 
 
 @pytest.mark.usefixtures("saved")

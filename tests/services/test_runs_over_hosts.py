@@ -257,6 +257,22 @@ def test_a_host_that_falls_silent_is_missing_data_and_its_clean_up_is_owed(fleet
     assert_clean(fleet, run)
 
 
+def test_a_collector_that_dies_on_one_host_ends_the_measurement_and_says_which(fleet):
+    run = fleet.begin()
+
+    def told(number, _comparison) -> None:
+        if number == 6:
+            fleet.fakes["local://c"].kill("candidate")
+
+    drive(run, told)
+    record = fleet.record(run)
+    assert (record.phase, record.result["verdict"]) == (Phase.COMPLETED, "INCONCLUSIVE")
+    (interrupted,) = fleet.notes(run, "interrupted")
+    assert interrupted["reason"].startswith("the candidate collector on local://c died: ")
+    assert interrupted["scrape"] <= 8
+    assert_clean(fleet, run)
+
+
 def test_a_host_that_was_never_reached_is_owed_nothing(fleet):
     run = fleet.begin()
     fleet.silence("local://b")

@@ -9,7 +9,7 @@ from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import EventKind
 from phoenix.domain.samples import Variant
-from phoenix.services.run import cleaning, deciding, deploying
+from phoenix.services.run import cleaning, deciding, deploying, promoting
 from phoenix.services.run.ending import ended
 from tests.support.fleet_runs import FleetRuns
 from tests.support.fleets import refusal
@@ -142,6 +142,22 @@ def test_a_host_that_falls_silent_in_its_watch_is_a_breach(fleet):
     (breach,) = fleet.notes(run, "breach")
     assert "local://c exported nothing in its last 3 scrapes" in breach["reason"]
     assert_taken_back_when_it_answers(fleet, run, before, "local://c", Outcome.REVERTED)
+
+
+def test_a_promotion_that_stands_waits_for_a_silent_host_instead_of_being_taken_back(fleet):
+    run = fleet.judged(watch="60s")
+    deploying.take_hosts(run, Phase.PROMOTING)
+    promoting.hand_over(run, run.hosts)
+    fleet.silence("local://d")
+    (repair, *_) = fleet.recover()
+    assert repair.failed
+    assert "local://d cannot be asked" in repair.words
+    assert set(fleet.serving().values()) == {run.id}
+    fleet.mend("local://d")
+    assert not any(repair.failed for repair in fleet.recover())
+    assert set(fleet.serving().values()) == {run.id}
+    assert fleet.record(run).outcome is Outcome.PROMOTED
+    fleet.assert_one_serves()
 
 
 class Died(BaseException):
