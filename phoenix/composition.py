@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from phoenix.adapters.archive import Archive
     from phoenix.adapters.catalog import Catalog
     from phoenix.adapters.collector.installer import CollectorInstaller
-    from phoenix.adapters.ports import (
-        ConfigValidator,
-        DeploymentStore,
-        ExperimentStore,
-        HostDirectory,
-        TargetStore,
-    )
+    from phoenix.adapters.ports import ConfigValidator, HostDirectory
+    from phoenix.adapters.stores import DeploymentStore, ExperimentStore, TargetStore
     from phoenix.domain.record import Driver
     from phoenix.services.deployments.recovery import DeploymentRecovery
     from phoenix.services.deployments.verbs import Deployments

@@ -7,15 +7,11 @@ twice is done once, and undoing what was never done is fine.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from phoenix.adapters.machines.machine import Facts
-from phoenix.domain.deployment import Owed, Revision, TargetRecord
-from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.processes import Census
-from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
-from phoenix.domain.samples import Scrape
 
 Progress = Callable[[str], None]
 """Takes one line for a person who waits."""
@@ -237,68 +233,6 @@ class HostDirectory(Protocol):
         ...
 
 
-class ExperimentStore(Protocol):
-    """Experiments, their ledger and their scrapes. Every verb is one transaction."""
-
-    def create(self, record: ExperimentRecord) -> None: ...
-
-    def get(self, reference: str) -> ExperimentRecord:
-        """By id, else the newest of that name. StateError `unknown_experiment` names near matches."""
-        ...
-
-    def list(self, *, limit: int = 100) -> tuple[ExperimentRecord, ...]:
-        """Newest first."""
-        ...
-
-    def unfinished(self) -> tuple[ExperimentRecord, ...]:
-        """All whose phase is not an ending."""
-        ...
-
-    def delete(self, experiment: str) -> None:
-        """The record, its ledger and its scrapes."""
-        ...
-
-    def enter(self, experiment: str, phase: Phase) -> None:
-        """Set the phase and write it to the ledger."""
-        ...
-
-    def append(self, experiment: str, kind: EventKind, step: str, data: Mapping[str, object]) -> int: ...
-
-    def events(self, experiment: str, *, after: int = 0) -> tuple[Event, ...]: ...
-
-    def request_stop(self, experiment: str, reason: str) -> None:
-        """The first request stands; a later one changes nothing."""
-        ...
-
-    def drive(self, experiment: str, driver: Driver | None) -> None:
-        """Name the driver (and beat once), or None when it is done."""
-        ...
-
-    def claim(self, experiment: str, driver: Driver, *, instead_of: Driver | None) -> None:
-        """Become its driver in one step, if its driver still is `instead_of`.
-
-        Raises:
-            StateError: Code `driven`, if somebody else was faster.
-        """
-        ...
-
-    def beat(self, experiment: str) -> ExperimentRecord:
-        """Say that the driver lives; returns the record, with a stop request if there is one."""
-        ...
-
-    def save_result(self, experiment: str, result: Mapping[str, object]) -> None: ...
-
-    def finish(self, experiment: str, phase: Phase, outcome: Outcome, error: str) -> None:
-        """Enter an ending: phase, outcome, error, finish time, no driver."""
-        ...
-
-    def add_scrapes(self, experiment: str, scrapes: Sequence[Scrape]) -> None: ...
-
-    def scrapes(self, experiment: str, *, after: int = 0) -> tuple[Scrape, ...]:
-        """By number, then host; numbers above `after`."""
-        ...
-
-
 class FlowRunner(Protocol):
     """Starts flows: a Prefect deployment run where a server with a worker is up, else a child process."""
 
@@ -318,97 +252,4 @@ class FlowProcess(Protocol):
 
     def last_words(self) -> str:
         """The end of what it printed, for a person who asks why it died; "" where it said nothing."""
-        ...
-
-
-class DeploymentStore(Protocol):
-    """What was deployed on each host, and what is still owed there. Every verb is one transaction.
-
-    At most one revision of a host is ACTIVE, whoever writes at once; no reader sees a switch half done.
-
-    Raises (every verb about one revision): StateError `unknown_revision`, whose hint lists the numbers there are;
-    StateError `revision_state` where the revision's state does not allow it.
-    """
-
-    def begin(self, revision: Revision) -> None:
-        """Write the intent, a PENDING revision. StateError `revision_exists` if the host's number is taken."""
-        ...
-
-    def activate(self, host: str, number: int, at: datetime) -> None:
-        """It serves since `at`, driven by nobody; what served until then is REPLACED. From PENDING or REPLACED."""
-        ...
-
-    def fail(self, host: str, number: int, error: str, *, restored: int | None = None) -> None:
-        """It failed or was taken back, from PENDING or ACTIVE; `restored` serves again, in the same step.
-
-        Of one that has failed already the first error stands, and `restored` serves only where nothing does.
-        """
-        ...
-
-    def remove(self, host: str, number: int) -> None:
-        """A person deleted it, in whatever state; it stays in the history."""
-        ...
-
-    def get(self, host: str, number: int) -> Revision: ...
-
-    def history(self, host: str, *, limit: int = 50) -> tuple[Revision, ...]:
-        """Newest first; empty for a host without any."""
-        ...
-
-    def active(self) -> tuple[Revision, ...]:
-        """What serves, one for each host that has one, by host."""
-        ...
-
-    def pending(self) -> tuple[Revision, ...]:
-        """Intents without an outcome, by host and number."""
-        ...
-
-    def hosts(self) -> tuple[str, ...]:
-        """Every host that ever had a revision and was not forgotten, sorted."""
-        ...
-
-    def claim(self, host: str, number: int, driver: Driver, *, instead_of: Driver | None) -> None:
-        """Become its driver in one step, if its driver still is `instead_of`.
-
-        Raises:
-            StateError: Code `driven`, if somebody else was faster.
-        """
-        ...
-
-    def forget(self, host: str) -> None:
-        """Every revision of a host that is gone for ever, and what is owed there."""
-        ...
-
-    def owe(self, host: str, owner: str, why: str) -> None:
-        """Keep in mind that `owner` must be cleared on `host`; once more replaces `why` and keeps since when."""
-        ...
-
-    def owed(self) -> tuple[Owed, ...]:
-        """By host and owner."""
-        ...
-
-    def settle(self, host: str, owner: str) -> None:
-        """It was cleared."""
-        ...
-
-
-class TargetStore(Protocol):
-    """Targets saved under names. Every verb is one transaction."""
-
-    def save(self, record: TargetRecord) -> None:
-        """Add it, or replace the one of that name."""
-        ...
-
-    def get(self, name: str) -> TargetRecord:
-        """StateError `unknown_target_name` names near matches."""
-        ...
-
-    def list(self) -> tuple[TargetRecord, ...]:
-        """By name."""
-        ...
-
-    def remove(self, name: str) -> None: ...
-
-    def select(self, labels: Mapping[str, str]) -> tuple[TargetRecord, ...]:
-        """Those that have every one of `labels` with that value, by name; no labels select all."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.live import Live
 
-from phoenix.adapters.ports import ExperimentStore
+from phoenix.adapters.stores import ExperimentStore
 from phoenix.cli.live_frame import frame
 from phoenix.cli.live_line import line_of
 from phoenix.cli.live_state import Observer, Sight

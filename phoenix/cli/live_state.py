@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
-from phoenix.adapters.ports import ExperimentStore
+from phoenix.adapters.stores import ExperimentStore
 from phoenix.domain.experiment import ExperimentSpec, read_document
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import Event, EventKind, ExperimentRecord

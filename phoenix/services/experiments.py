@@ -7,15 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from phoenix.adapters.archive import Archive
-from phoenix.adapters.ports import (
-    ConfigValidator,
-    DeploymentStore,
-    ExperimentStore,
-    FlowProcess,
-    FlowRunner,
-    HostDirectory,
-)
+from phoenix.adapters.ports import ConfigValidator, FlowProcess, FlowRunner, HostDirectory
 from phoenix.adapters.store.rules import driven
+from phoenix.adapters.stores import DeploymentStore, ExperimentStore
 from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.experiment import read_document

@@ -19,8 +19,9 @@ from datetime import UTC, datetime, timedelta
 from phoenix.adapters.hosts.binary import referenced_environment, referenced_names
 from phoenix.adapters.hosts.configs import digest_of
 from phoenix.adapters.hosts.marks import revision_number, revision_place
-from phoenix.adapters.ports import CollectorLaunch, DeploymentStore, Host, Lease, RunningCollector
+from phoenix.adapters.ports import CollectorLaunch, Host, Lease, RunningCollector
 from phoenix.adapters.scraping.scraper import ArmReading, ArmScraper
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.adapters.yaml.documents import dump_yaml, parse_mapping
 from phoenix.domain.deployment import Revision, RevisionState
 from phoenix.domain.errors import DependencyError, PhoenixError, SpecError

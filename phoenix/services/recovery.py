@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from phoenix.adapters.ports import ExperimentStore, Host
+from phoenix.adapters.ports import Host
+from phoenix.adapters.stores import ExperimentStore
 from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from phoenix.adapters.ports import HostDirectory, TargetStore
+from phoenix.adapters.ports import HostDirectory
 from phoenix.adapters.store.rules import unknown_target_name
+from phoenix.adapters.stores import TargetStore
 from phoenix.domain.deployment import TargetRecord
 from phoenix.domain.errors import PhoenixError, SpecError
 from phoenix.domain.findings import Finding, Severity

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from phoenix.adapters.ports import ExperimentStore
+from phoenix.adapters.stores import ExperimentStore
 from phoenix.cli.live import Pace, follow
 from phoenix.cli.live_frame import frame
 from phoenix.cli.live_marks import course, interval_bar, scale_labels

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from phoenix.adapters.ports import DeploymentStore
 from phoenix.adapters.store.deployments import SqlDeploymentStore
 from phoenix.adapters.store.tables import REVISIONS
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.errors import StateError
 from phoenix.domain.record import Driver
 from tests.fakes.deployments import FakeDeploymentStore

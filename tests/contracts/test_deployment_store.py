@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 from sqlalchemy import Engine
 
-from phoenix.adapters.ports import DeploymentStore
 from phoenix.adapters.store.deployments import SqlDeploymentStore
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Owed, RevisionState
 from phoenix.domain.errors import StateError
 from phoenix.domain.record import Driver

@@ -7,8 +7,8 @@ from datetime import timedelta, timezone
 import pytest
 from sqlalchemy import Engine
 
-from phoenix.adapters.ports import ExperimentStore
 from phoenix.adapters.store.experiments import SqlExperimentStore
+from phoenix.adapters.stores import ExperimentStore
 from phoenix.domain.errors import StateError
 from phoenix.domain.metrics import Metric
 from phoenix.domain.phases import Outcome, Phase

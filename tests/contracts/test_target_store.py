@@ -7,8 +7,8 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Engine
 
-from phoenix.adapters.ports import TargetStore
 from phoenix.adapters.store.targets import SqlTargetStore
+from phoenix.adapters.stores import TargetStore
 from phoenix.domain.deployment import TargetRecord
 from phoenix.domain.errors import StateError
 from tests.fakes.targets import FakeTargetStore

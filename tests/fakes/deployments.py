@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from threading import RLock
 
-from phoenix.adapters.ports import DeploymentStore
 from phoenix.adapters.store import transitions
 from phoenix.adapters.store.encoding import as_utc, exact, storable
 from phoenix.adapters.store.rows import stored_revision
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Owed, Revision, RevisionState
 from phoenix.domain.record import Driver
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from threading import RLock
 
-from phoenix.adapters.ports import ExperimentStore
 from phoenix.adapters.store import rules
 from phoenix.adapters.store.encoding import as_utc, decode_scrape, encode_scrape, plain, storable
+from phoenix.adapters.stores import ExperimentStore
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
 from phoenix.domain.samples import Scrape

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from threading import RLock
 
-from phoenix.adapters.ports import TargetStore
 from phoenix.adapters.store import rules
 from phoenix.adapters.store.encoding import as_utc, exact
+from phoenix.adapters.stores import TargetStore
 from phoenix.domain.deployment import TargetRecord
 
 

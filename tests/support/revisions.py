@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from phoenix.adapters.ports import DeploymentStore
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Revision, RevisionState
 from tests.support.clocks import START
 

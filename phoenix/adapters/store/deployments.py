@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from phoenix.adapters.ports import DeploymentStore
 from phoenix.adapters.store import transitions
 from phoenix.adapters.store.encoding import as_utc, exact, storable
 from phoenix.adapters.store.experiments import utc_now
@@ -15,6 +14,7 @@ from phoenix.adapters.store.rows import driver_of, driver_row, revision_of, revi
 from phoenix.adapters.store.tables import OWED_CLEANUPS, REVISIONS
 from phoenix.adapters.store.transactions import reading, writing
 from phoenix.adapters.store.upserts import upsert
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Owed, Revision, RevisionState
 from phoenix.domain.record import Driver
 

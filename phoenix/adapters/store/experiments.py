@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from phoenix.adapters.ports import ExperimentStore
 from phoenix.adapters.store import rules
 from phoenix.adapters.store.encoding import decode_scrape, encode_scrape, plain, storable
 from phoenix.adapters.store.rows import driver_row, events_of, record_of, record_row
 from phoenix.adapters.store.tables import EVENTS, EXPERIMENTS, SCRAPES
 from phoenix.adapters.store.transactions import reading, writing
+from phoenix.adapters.stores import ExperimentStore
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
 from phoenix.domain.samples import Scrape

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sqlalchemy import Engine, RowMapping, delete, select
 
-from phoenix.adapters.ports import TargetStore
 from phoenix.adapters.store import rules
 from phoenix.adapters.store.encoding import as_utc, exact
 from phoenix.adapters.store.tables import TARGETS
 from phoenix.adapters.store.transactions import reading, writing
 from phoenix.adapters.store.upserts import upsert
+from phoenix.adapters.stores import TargetStore
 from phoenix.domain.deployment import TargetRecord
 
 

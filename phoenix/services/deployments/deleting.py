@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from phoenix.adapters.hosts.marks import revision_number
-from phoenix.adapters.ports import DeploymentStore, Host
+from phoenix.adapters.ports import Host
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import RevisionState
 from phoenix.services.deployments.holding import LEASE_LIFETIME
 

@@ -7,7 +7,8 @@ from threading import Event
 
 from phoenix.adapters.hosts.configs import digest_of
 from phoenix.adapters.hosts.marks import revision_number
-from phoenix.adapters.ports import DeploymentStore, Host
+from phoenix.adapters.ports import Host
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Revision
 from phoenix.domain.errors import DependencyError
 from phoenix.services.deployments.drift import Seen, look, unified

@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from threading import Event, Thread
 
-from phoenix.adapters.ports import DeploymentStore, Host, Lease
+from phoenix.adapters.ports import Host, Lease
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import RevisionState
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.services.handover import NotRestoredError, Pulse

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from phoenix.adapters.hosts.marks import revision_place
-from phoenix.adapters.ports import DeploymentStore, Host, Lease
+from phoenix.adapters.ports import Host, Lease
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Owed, Revision, RevisionState
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.record import Driver

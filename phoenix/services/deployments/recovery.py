@@ -8,7 +8,7 @@ not answer is kept on the list of what is owed, and asked again next time.
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from phoenix.adapters.ports import DeploymentStore
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Owed, Revision
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.record import Driver

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from threading import Event
 
 from phoenix.adapters.hosts.marks import revision_number, revision_place
-from phoenix.adapters.ports import DeploymentStore, Host, RunningCollector
+from phoenix.adapters.ports import Host, RunningCollector
+from phoenix.adapters.stores import DeploymentStore
 from phoenix.domain.deployment import Revision, RevisionState
 from phoenix.domain.errors import StateError
 from phoenix.domain.record import Driver

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from phoenix.adapters.ports import DeploymentStore, ExperimentStore, Host, RunningCollector
+from phoenix.adapters.ports import Host, RunningCollector
+from phoenix.adapters.stores import DeploymentStore, ExperimentStore
 from phoenix.domain.deployment import Revision
 from phoenix.domain.errors import DependencyError, PhoenixError
 from phoenix.domain.metrics import Metric

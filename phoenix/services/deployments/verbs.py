@@ -6,7 +6,8 @@ from datetime import datetime
 from threading import Event
 
 from phoenix.adapters.hosts.binary import demand_environment, referenced_environment
-from phoenix.adapters.ports import DeploymentStore, ExperimentStore, Host, HostDirectory
+from phoenix.adapters.ports import Host, HostDirectory
+from phoenix.adapters.stores import DeploymentStore, ExperimentStore
 from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.deployment import Revision, RevisionState
 from phoenix.domain.errors import StateError

@@ -6,14 +6,8 @@ from datetime import timedelta
 from threading import Event
 
 from phoenix.adapters.archive import Archive
-from phoenix.adapters.ports import (
-    ConfigValidator,
-    DeploymentStore,
-    ExperimentStore,
-    Host,
-    Lease,
-    LoadSession,
-)
+from phoenix.adapters.ports import ConfigValidator, Host, Lease, LoadSession
+from phoenix.adapters.stores import DeploymentStore, ExperimentStore
 from phoenix.domain.decision.comparison import Design
 from phoenix.domain.errors import StateError
 from phoenix.domain.experiment import ExperimentDocument
