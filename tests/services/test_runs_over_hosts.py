@@ -155,6 +155,18 @@ def test_of_two_runs_that_want_the_same_hosts_one_gets_them_all(fleet):
     assert {host.lease().holder for host in fleet.fakes.values()} == {winner}
 
 
+def test_the_first_host_is_taken_before_any_other(fleet):
+    run = fleet.begin()
+    another = threading.Event()
+    seen = []
+    for host in fleet.hosts.values():
+        host.before = lambda verb, _arguments: another.set() if verb == "acquire" else None
+    fleet.hosts["local://a"].before = lambda verb, _: seen.append(verb == "acquire" and another.wait(0.2))
+    deploying.take_hosts(run, Phase.DEPLOYING)
+    assert True not in seen
+    assert another.is_set()
+
+
 def test_sixteen_hosts_are_worked_on_at_once_and_no_more(tmp_path):
     fleet = FleetRuns(tmp_path, *(f"local://{number}" for number in range(40)))
     run = fleet.begin()

@@ -1,5 +1,6 @@
 """A promotion over a fleet: stage by stage, and whatever goes wrong in any of them takes all of it back."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -9,6 +10,7 @@ from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import EventKind
 from phoenix.domain.samples import Variant
+from phoenix.services.handover import DATA_FLOW_PATIENCE
 from phoenix.services.run import cleaning, deciding, deploying, promoting
 from phoenix.services.run.ending import ended
 from tests.support.fleet_runs import FleetRuns
@@ -80,6 +82,20 @@ def test_a_host_that_fails_in_stage_two_takes_every_host_back(fleet):
     record = fleet.record(run)
     assert (record.phase, record.outcome) == (Phase.COMPLETED, Outcome.REPORTED)
     assert "The promotion did not succeed: local://d" in record.error
+
+
+def test_a_host_that_fails_breaks_off_what_others_wait_for(fleet):
+    before = fleet.serving()
+    fleet.deaf.add("local://b")
+    fleet.fakes["local://d"].refusals["revision-2"] = refusal("collector_died")
+    run = fleet.judged(watch="1s")
+    began = time.monotonic()
+    with pytest.raises(DependencyError, match="local://d"):
+        promote(run)
+    assert time.monotonic() - began < DATA_FLOW_PATIENCE.total_seconds() / 2
+    assert "given up" in fleet.ledger.get("local://b", 2).error
+    assert fleet.serving() == before
+    fleet.assert_one_serves()
 
 
 def test_a_stop_in_the_soak_of_stage_one_takes_it_back(fleet):
