@@ -42,9 +42,7 @@ def get_active_config(
 def diff(
     revisions: Annotated[
         list[int] | None,
-        typer.Argument(
-            metavar="[REV REV]", help="Two revisions; the previous and the active one if left out."
-        ),
+        typer.Argument(metavar="REV REV", help="Two revisions; the previous and the active one if left out."),
     ] = None,
     target_hosts: TargetHosts = None,
 ) -> None:

@@ -24,7 +24,7 @@ from phoenix.adapters.scraping.scraper import ArmReading, ArmScraper
 from phoenix.adapters.stores import DeploymentStore
 from phoenix.adapters.yaml.documents import dump_yaml, parse_mapping
 from phoenix.domain.deployment import Revision, RevisionState
-from phoenix.domain.errors import DependencyError, PhoenixError, SpecError
+from phoenix.domain.errors import DependencyError, PhoenixError, SpecError, StateError
 from phoenix.domain.record import Driver
 from phoenix.domain.trees import mapping_at, strings_at
 from phoenix.manifests.collector import OwnPart, scrape_interval_of
@@ -203,6 +203,13 @@ class _Switch:
     def _take_ports_of(self, previous: RunningCollector) -> RunningCollector:
         trial = self._start(dump_yaml(trial_config(self._config())), self.environment_of)
         self._await_flow(trial)
+        # To end one takes no lease: whoever slept through its own must not end what another driver relies on.
+        if self.host.lease() != self.lease:
+            raise StateError(
+                f"The lease of {self.host.name} ran out before the switch; what served before serves.",
+                code="lease_outdated",
+                hint="try again",
+            )
         self.host.retire(previous.place)
         # Its own environment: to retire one may be to forget an older one, and with it what that one kept.
         return self._start(self.revision.config, self._place)

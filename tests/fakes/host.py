@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from itertools import count
@@ -74,6 +74,11 @@ class FakeHost(Host):
     def kill(self, place: str, why: str = "was killed by SIGKILL") -> None:
         """Let the collector of `place` die."""
         self._places[place].death = f"the collector in {place} {why}"
+
+    def restart(self, place: str) -> None:
+        """Let the collector of `place` die and its supervisor start it again at once."""
+        standing = self._places[place]
+        standing.running = replace(standing.running, pid=next(self._pids))
 
     def acquire(self, holder: str, lifetime: timedelta) -> Lease:
         with self._lock:

@@ -172,6 +172,33 @@ def test_only_one_of_two_who_recover_at_once_does_it(fleet):
     assert fleet.running() == ["revision-1", "revision-2"]
 
 
+def test_who_recovers_too_late_leaves_the_other_ones_lease_alone(fleet):
+    fleet.deploy(k=1)
+    die(fleet, "activate", side="before")
+    deploy_and_die(fleet, k=2)
+    owner = fleet.ledger.pending()[0].owner
+
+    def the_other_is_first(verb, _arguments):
+        if verb == "claim":
+            fleet.ledger.claim("local", 2, OTHER, instead_of=ME)
+            fleet.host.acquire(owner, LEASE_LIFETIME)
+
+    fleet.store.before = the_other_is_first
+    fleet.recovery.recover(everywhere=False)
+    assert fleet.host.lease().holder == owner
+
+
+def test_what_serves_is_not_looked_after_while_a_driver_changes_it(fleet):
+    fleet.deploy(k=1)
+    die(fleet, "retire", side="before")
+    deploy_and_die(fleet, k=2)
+    fleet.living.add(ME)
+    asked = []
+    fleet.hosts["local"].before = lambda verb, _arguments: asked.append(verb)
+    assert fleet.recovery.recover() == ()
+    assert asked == []
+
+
 def test_what_an_unfinished_experiment_promotes_is_its_own_to_settle(fleet):
     fleet.deploy(k=1)
     die(fleet, "activate", side="before")

@@ -97,12 +97,31 @@ class HostRecovery:
         return not alive
 
     def _settled(self, lost: list[Revision]) -> list[HostRepair]:
-        lease = self._lease(lost)
+        claimed, repairs = self._claimed(lost)
+        if not claimed:
+            return repairs
+        lease = self._lease(claimed)
         try:
-            return [self._settle(revision, lease) for revision in lost]
+            return [*repairs, *(self._settle(revision, lease) for revision in claimed)]
         finally:
             if isinstance(lease, Lease):
                 self.host.release(lease.holder)
+
+    def _claimed(self, lost: list[Revision]) -> tuple[list[Revision], list[HostRepair]]:
+        """What is ours to settle; the lease of what another recovery has in its hands is not ours to give back."""
+        claimed: list[Revision] = []
+        repairs: list[HostRepair] = []
+        for revision in lost:
+            try:
+                self.store.claim(self.host.name, revision.number, self.me, instead_of=revision.driver)
+                claimed.append(revision)
+            except StateError as fault:
+                repairs.append(self._left_alone(revision, fault))
+        return claimed, repairs
+
+    def _left_alone(self, revision: Revision, why: StateError) -> HostRepair:
+        words = f"left alone: {why.message}"
+        return HostRepair(self.host.name, revision.name, revision.number, None, words)
 
     def _lease(self, lost: list[Revision]) -> Lease | StateError:
         """As one of the lost, who may hold it still; else why there is none."""
@@ -117,10 +136,9 @@ class HostRecovery:
     def _settle(self, revision: Revision, lease: Lease | StateError) -> HostRepair:
         host, store = self.host, self.store
         try:
-            store.claim(host.name, revision.number, self.me, instead_of=revision.driver)
             ended = self._brought_to_its_end(revision, lease)
         except StateError as fault:
-            return HostRepair(host.name, revision.name, revision.number, None, f"left alone: {fault.message}")
+            return self._left_alone(revision, fault)
         if ended is RevisionState.ACTIVE:
             store.activate(host.name, revision.number, datetime.now(UTC))
             words = "it serves; its driver was lost after the switch"

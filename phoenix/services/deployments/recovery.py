@@ -64,7 +64,9 @@ class DeploymentRecovery:
         left = self._store.pending()
         theirs = self._unfinished() if left else ()
         pending = [one for one in left if one.owner not in theirs and self._may_be_lost(one, owed)]
-        active = {one.host: one for one in self._store.active()} if everywhere else {}
+        # Where a driver is at work, what serves is about to change: looking after it would disturb that.
+        busy = {one.host for one in left if one not in pending}
+        active = {one.host: one for one in self._store.active() if one.host not in busy} if everywhere else {}
         hosts = {*(one.host for one in (*pending, *owed)), *active}
         return [
             Task(

@@ -4,6 +4,7 @@ The ledger's intent holds what was active before, so that whoever finds it can r
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,12 +64,12 @@ def _wanted(run: Run) -> Wanted:
     )
 
 
-def take_back(run: Run, *, spares: Callable[[Host], bool] = lambda _: False) -> None:
+def take_back(run: Run, *, spares: Callable[[Host], bool] | None = None) -> None:
     """Restore on every host what was active before this run's promotion; nothing where it promoted nothing.
 
     Args:
         run: The run.
-        spares: Whether a host that was promoted stays as it is.
+        spares: Whether a host that was promoted stays as it is; none does where left out.
 
     Raises:
         DependencyError: Code `take_back_incomplete`, if a host could not be restored; the others are.
@@ -82,12 +83,15 @@ def take_back(run: Run, *, spares: Callable[[Host], bool] = lambda _: False) -> 
         ) from faults[0][1]
 
 
-def _restore(run: Run, host: Host, spares: Callable[[Host], bool]) -> None:
+def _restore(run: Run, host: Host, spares: Callable[[Host], bool] | None) -> None:
     promoted = _standing(run, host)
-    if promoted and not _is_being_taken_back(run, host) and spares(host):
+    if promoted and spares and not _is_being_taken_back(run, host) and spares(host):
         run.note("spared", {"host": host.name, "serves": _place_of(host.active())})
     elif promoted:
-        run.note(TAKE_BACK, {"host": host.name})
+        # Where nothing is spared, recovery takes back what serves without that note too: a ledger that cannot be
+        # written must not keep a pipeline in production that nobody watches.
+        with suppress(Exception) if spares is None else nullcontext():
+            run.note(TAKE_BACK, {"host": host.name})
         _take_back(run, host, promoted)
         run.store.append(run.id, EventKind.UNDONE, _step_on(host), {"active": _place_of(host.active())})
 
@@ -103,6 +107,13 @@ def settle(run: Run) -> None:
             host.retire(previous["place"])
         if _state(run, host, promoted["place"]) is RevisionState.PENDING:
             run.deployments.activate(host.name, _number(promoted["place"]), datetime.now(UTC))
+
+
+def pid_on(run: Run, host: Host) -> int | None:
+    """The process that served when this run's last hand-over there was done; None if the ledger does not say."""
+    done = [e for e in run.store.events(run.id) if e.step == _step_on(host) and e.kind is EventKind.DONE]
+    pid = done[-1].data.get("pid") if done else None
+    return pid if isinstance(pid, int) and pid else None
 
 
 def _step_on(host: Host) -> str:

@@ -1,7 +1,7 @@
 """Holds promoted pipelines against the guardrails: after each stage for a while, in the end for the time asked for."""
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +16,7 @@ from phoenix.manifests.plan import lifetime
 from phoenix.services.concurrency import open_everywhere
 from phoenix.services.measuring.measurement import Measurement
 from phoenix.services.measuring.ticker import Ticker
+from phoenix.services.run import promoting
 from phoenix.services.run.context import Run
 
 SOAK_SHARE = 0.25
@@ -48,6 +49,7 @@ def watch(
     ticker = Ticker(run.spec.scrape_interval, run.halted)
     design = run.design(hosts)
     history: list[Scrape] = []
+    switched = {host.name: promoting.pid_on(run, host) for host in hosts}
     with (
         ThreadPoolExecutor(len(hosts), "watch") as threads,
         open_everywhere(hosts, lambda host: _measurement(run, host)) as measurements,
@@ -60,7 +62,7 @@ def watch(
                 threads.submit(m.scrape, number, ticker.elapsed, measured=is_measured) for m in measurements
             ]
             history += [scrape.result() for scrape in started]
-            deaths = [words for words in threads.map(partial(_death, run), hosts) if words]
+            deaths = [words for words in threads.map(partial(_death, run, switched), hosts) if words]
             if found := (*deaths, *breaches(history, design, is_last=number == rounds)):
                 breach = "; ".join(found)
                 on_breach(breach)
@@ -88,7 +90,7 @@ def _measurement(run: Run, host: Host) -> Generator[Measurement]:
         yield Measurement(host, None, active, census, run.spec.critical_processes, run.spec.scrape_interval)
 
 
-def _death(run: Run, host: Host) -> str:
+def _death(run: Run, switched: Mapping[str, int | None], host: Host) -> str:
     """Why the promoted pipeline does not serve, in words; "" while it does, or nobody can be asked.
 
     A host out of reach shows nothing fresh in its scrapes, and that is a breach after a few.
@@ -100,4 +102,8 @@ def _death(run: Run, host: Host) -> str:
         reason = host.exit_reason(active.place)
     except DependencyError:
         return ""
+    since = switched[host.name]
+    if not reason and since is not None and active.pid != since:
+        # A supervisor that starts it again hides a crash from whoever looks in between.
+        reason = f"it was started again since the switch (pid {since} then, {active.pid} now)"
     return f"the promoted pipeline on {host.name} died: {reason}" if reason else ""
