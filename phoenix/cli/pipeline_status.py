@@ -49,12 +49,10 @@ def status(
         bool, typer.Option("--watch", "-w", "--follow", help="Look again every 2 s, until Ctrl-C.")
     ] = False,
     output: FormatOption = Format.TABLE,
-) -> int:
+) -> None:
     """Show how what serves is doing; every host with a pipeline if none is named."""
-    from phoenix.cli.exit_codes import ExitCode
     from phoenix.cli.recover import opened_by
     from phoenix.composition import compose
-    from phoenix.services.deployments.status import Health
 
     phoenix = compose()
     hosts = hosts_of(phoenix, target_hosts) if target_hosts else ()
@@ -64,15 +62,13 @@ def status(
 
         with suppress(KeyboardInterrupt):
             follow(lambda: statuses.read(hosts))
-        return ExitCode.DONE
+        return
     found = statuses.read(hosts)
     rows = [
         status_row(one) if output not in (Format.JSON, Format.YAML) else document_of(one) for one in found
     ]
     write_answer(rows, COLUMNS, output, "nothing is deployed")
     tell_reasons(found)
-    is_silent = any(one.health is Health.UNREACHABLE for one in found)
-    return ExitCode.OUTSIDE_FAILED if is_silent else ExitCode.DONE
 
 
 def list_deployments(output: FormatOption = Format.TABLE) -> None:

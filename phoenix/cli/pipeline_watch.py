@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Mapping
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from phoenix.cli.output import cell
 from phoenix.cli.pipeline_status import COLUMNS, status_row
@@ -17,7 +18,6 @@ REFRESH_SECONDS = 2.0
 Look = Callable[[], tuple[HostStatus, ...]]
 
 _STYLES: Mapping[Health, str] = {
-    Health.SERVING: "green",
     Health.STARTING: "yellow",
     Health.STALLED: "red",
     Health.DEAD: "red",
@@ -43,21 +43,20 @@ def follow(
             pause(REFRESH_SECONDS)
     with Live(console=screen, auto_refresh=False, redirect_stdout=False) as live:
         while True:
-            live.update(_table(look()), refresh=True)
+            live.update(_picture(look()), refresh=True)
             pause(REFRESH_SECONDS)
 
 
-def _table(found: tuple[HostStatus, ...]) -> Table:
+def _picture(found: tuple[HostStatus, ...]) -> Group:
+    """The table, and below it what has no room in it."""
+    if not found:
+        return Group(Text("nothing is deployed"))
     table = Table(*COLUMNS, box=None, pad_edge=False)
     for one in found:
         row = status_row(one)
-        style = _STYLES.get(one.health, "")
-        table.add_row(*(cell(row[column]) for column in COLUMNS), style=style if style == "red" else "")
-        if one.reason:
-            table.add_row("", clean(one.reason.splitlines()[0]), style="dim")
-    if not found:
-        table.add_row("nothing is deployed")
-    return table
+        table.add_row(*(Text(cell(row[column])) for column in COLUMNS), style=_STYLES.get(one.health, ""))
+    reasons = [Text(f"{one.host}: {clean(one.reason.splitlines()[0])}", "dim") for one in found if one.reason]
+    return Group(table, *reasons)
 
 
 def _line(one: HostStatus) -> str:
