@@ -221,4 +221,5 @@ def _write_previews(previews: "tuple[Ended[Preview], ...]", output: Format) -> N
     write_answer(rows, PREVIEW_COLUMNS, output)
     if output is Format.TABLE:
         shown = dict.fromkeys(one.result.diff for one in previews if one.result and one.result.diff)
-        write("\n".join(["", *shown]) if shown else "")
+        if shown:
+            write("\n".join(["", *shown]))

@@ -74,7 +74,8 @@ def tell_faults(ended: "Iterable[Ended[object]]") -> None:
         if one.fault is None:
             continue
         first, *rest = clean(words_of(one.fault)).splitlines()
-        typer.echo("\n".join([f"phoenix: {one.target}: {first}", *(f"  {line}" for line in rest)]), err=True)
+        where = "" if one.target in first.split() else f"{one.target}: "
+        typer.echo("\n".join([f"phoenix: {where}{first}", *(f"  {line}" for line in rest)]), err=True)
 
 
 def write_answer(
