@@ -221,7 +221,7 @@ def test_the_end_of_a_large_log_is_read_and_no_more(host, folder):
 def test_a_folder_that_runs_no_programs_is_refused_with_a_way_out(tmp_path):
     ask = "import sys; from pathlib import Path; from phoenix.adapters.hosts.agents import demand_executable as d; "
     ask += "from phoenix.adapters.machines.local import LocalMachine as M; "
-    mount = f'mount -t tmpfs -o noexec none "$1" && exec "$2" -c "{ask} d(M(), Path(sys.argv[1]))" "$1"'
+    mount = f'mount -t tmpfs -o noexec none "$1" && exec "$2" -c "{ask} d(M(sys.executable), Path(sys.argv[1]))" "$1"'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", mount, "sh", str(tmp_path), sys.executable],
         capture_output=True,
