@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
+import psutil
 import pytest
 
 from phoenix.adapters.free_ports import free_ports
@@ -98,6 +99,18 @@ def test_data_stops_for_less_than_an_interval_where_both_want_one_port(tmp_path)
     print(f"longest gap at one port: {scraper.longest:.3f} s of an interval of {interval:g} s")
     assert scraper.longest <= interval
     assert_one_serves(compose())
+
+
+def test_a_receivers_port_goes_over_with_the_switch(tmp_path):
+    (port,) = free_ports(1)
+    for name in ("old", "new"):
+        deploy(write_pipeline(tmp_path, name, otlp=port))
+        assert_one_serves(compose())
+        (pid,) = collectors(folder_of())
+        listening = {
+            one.laddr.port for one in psutil.Process(pid).net_connections("tcp4") if one.status == "LISTEN"
+        }
+        assert port in listening
 
 
 def test_a_port_that_a_stranger_holds_leaves_the_old_one_serving(tmp_path):

@@ -22,10 +22,11 @@ def write_pipeline(
     *,
     port: int | None = None,
     interval: str = "1s",
+    otlp: int | None = None,
     exporters: Any = None,
     **changes: Any,
 ) -> str:
-    """A collector configuration whose first points come at once; `port` is where it is scraped."""
+    """A collector configuration whose first points come at once; scraped at `port`, taking OTLP at `otlp`."""
     scraper = {
         "mute_process_all_errors": True,
         "resource_attributes": {"process.command_line": {"enabled": False}},
@@ -39,8 +40,13 @@ def write_pipeline(
         }
     }
     chosen = exporters or (scraped if port else {"debug": {}})
+    receivers: dict[str, Any] = {
+        "host_metrics": {k: v for k, v in {**receiver, **changes}.items() if v is not None}
+    }
+    if otlp:
+        receivers["otlp"] = {"protocols": {"http": {"endpoint": f"127.0.0.1:{otlp}"}}}
     document = {
-        "receivers": {"host_metrics": {k: v for k, v in {**receiver, **changes}.items() if v is not None}},
+        "receivers": receivers,
         "processors": {
             "memory_limiter": {"check_interval": "1s", "limit_mib": 256},
             f"batch/{name}": {"timeout": "20ms"},
@@ -49,7 +55,7 @@ def write_pipeline(
         "service": {
             "pipelines": {
                 "metrics": {
-                    "receivers": ["host_metrics"],
+                    "receivers": list(receivers),
                     "processors": ["memory_limiter", f"batch/{name}"],
                     "exporters": list(chosen),
                 }
