@@ -83,8 +83,10 @@ def emptied(host: Host) -> None:
     active = host.active()
     if active:
         host.activate(None, host.acquire("exp-1", LONG))
-        host.stop_collector(active.place)
+    for one in host.revisions():
+        host.stop_collector(one.place)
     host.clear("exp-1")
+    assert host.leftovers("exp-1") == ()
 
 
 def on_this_machine(request: pytest.FixtureRequest) -> Generator[Subject]:
@@ -317,6 +319,39 @@ def test_clearing_leaves_production_and_other_owners_alone(host):
     assert host.collector("baseline") == other
     assert host.exit_reason("revision-1") is host.exit_reason("baseline") is None
     assert host.lease() == lease
+
+
+def test_what_served_before_outlasts_the_clearing_of_its_owner(host):
+    """Between the switch and its retirement as well: it is the last known good."""
+    lease = host.acquire("exp-1", LONG)
+    old = host.start_collector("revision-1", launch(lifetime=None), lease)
+    host.activate("revision-1", lease)
+    host.release("exp-1")
+    lease = host.acquire("exp-2", LONG)
+    new = host.start_collector("revision-2", launch("exp-2", OTHER_CONFIG, lifetime=None), lease)
+    host.activate("revision-2", lease)
+    assert host.exit_reason("revision-1") is None
+    host.clear("exp-1")
+    assert host.leftovers("exp-1") == ()
+    assert host.active() == new
+    assert host.exit_reason("revision-2") is None
+    assert "was replaced" in (host.exit_reason("revision-1") or "")
+    assert [one.place for one in host.revisions()] == ["revision-1", "revision-2"]
+    again = host.revive("revision-1", lease)
+    assert (again.digest, again.owner) == (old.digest, old.owner)
+    assert host.exit_reason("revision-1") is None
+    host.activate("revision-1", lease)
+    host.clear("exp-2")
+    assert "was replaced" in (host.exit_reason("revision-2") or "")
+    assert host.active() == again
+    host.stop_collector("revision-2")
+
+
+def test_the_end_of_the_log_is_handed_back(host):
+    lease = host.acquire("exp-1", LONG)
+    config = CONFIG.replace("level: warn", "level: info")
+    host.start_collector("baseline", launch(config=config), lease)
+    assert "Shutdown complete" in host.stop_collector("baseline")
 
 
 def test_the_census_shows_the_collectors(host):

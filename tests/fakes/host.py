@@ -149,9 +149,10 @@ class FakeHost(Host):
 
     def stop_collector(self, place: str) -> str:
         with self._lock:
-            if self._places.pop(check_place(place), None) is not None:
-                self.deeds.append(f"stop {place}")
-            return ""
+            if self._places.pop(check_place(place), None) is None:
+                return ""
+            self.deeds.append(f"stop {place}")
+            return "Shutdown complete."
 
     def revive(self, place: str, lease: Lease) -> RunningCollector:
         with self._lock:
@@ -161,15 +162,15 @@ class FakeHost(Host):
                 raise StateError(f"nothing to start again is kept in {place}", code="nothing_there")
             if standing.death is not None:
                 self.deeds.append(f"revive {place}")
-                standing.death, standing.retired = None, False
+                standing.death = None
             return standing.running
 
     def retire(self, place: str) -> None:
         with self._lock:
             standing = self._places.get(check_place(place))
-            if standing is not None and not standing.retired:
+            if standing is not None and not (standing.retired and standing.death):
                 self.deeds.append(f"retire {place}")
-                standing.death, standing.retired = f"the collector in {place} was ended", True
+                standing.death, standing.retired = f"the collector in {place} was replaced", True
 
     def active(self) -> RunningCollector | None:
         return self.collector(self._active) if self._active else None
@@ -188,6 +189,10 @@ class FakeHost(Host):
             self._demand(lease)
             if place is not None and place not in self._places:
                 raise StateError(f"nothing was started in {place}", code="nothing_there")
+            if place is not None and self._active not in (None, place):
+                self._places[self._active].retired = True
+            if place is not None:
+                self._places[place].retired = False
             self._active = place
             self.deeds.append(f"activate {place}")
 
@@ -225,15 +230,21 @@ class FakeHost(Host):
     def clear(self, owner: str) -> None:
         with self._lock:
             for place in self._places_of(owner):
-                self.stop_collector(place)
+                if self._places[place].retired:
+                    self.retire(place)
+                else:
+                    self.stop_collector(place)
             self._sessions = [one for one in self._sessions if one[0] != owner]
             self.release(owner)
 
     def _places_of(self, owner: str) -> list[str]:
+        """What goes with `owner`; what served before is production's history, and only what still runs of it is ended."""
         return [
             place
             for place, standing in self._places.items()
-            if standing.running.owner == owner and place != self._active and not standing.retired
+            if standing.running.owner == owner
+            and place != self._active
+            and not (standing.retired and standing.death)
         ]
 
     def _running(self, place: str, launch: CollectorLaunch, digest: str) -> RunningCollector:

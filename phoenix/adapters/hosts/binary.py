@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from phoenix.adapters.hosts.detached import with_deadline
+from phoenix.adapters.hosts.environments import without_secrets
+from phoenix.adapters.hosts.marks import is_ours
 from phoenix.adapters.machines.machine import Machine
 from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.findings import Finding, Severity
@@ -23,12 +25,10 @@ _WORDS = 2000
 _REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
 """After an even number of `$`: the collector reads `$$` as a `$` that means nothing."""
 
-_OURS = "PHOENIX_"
-
 
 def referenced_names(config: str) -> tuple[str, ...]:
     """The variables that `config` takes from the environment; our own addresses apart."""
-    return tuple(sorted({name for name, _ in _REFERENCE.findall(config) if not name.startswith(_OURS)}))
+    return tuple(sorted({name for name, _ in _REFERENCE.findall(config) if not is_ours(name)}))
 
 
 def referenced_environment(config: str) -> dict[str, str]:
@@ -49,11 +49,11 @@ def demand_environment(config: str, environ: Mapping[str, str]) -> None:
     missing = {name for name, default in _REFERENCE.findall(config) if not default} - environ.keys()
     if not missing:
         return
-    ours = sorted(name for name in missing if name.startswith(_OURS))
+    ours = sorted(name for name in missing if is_ours(name))
     theirs = sorted(missing.difference(ours))
     hints = [f"export {' '.join(theirs)} in the shell that starts it"] if theirs else []
     if ours:
-        hints.append(f"rename {', '.join(ours)}: what begins with {_OURS} is never passed on")
+        hints.append(f"rename {', '.join(ours)}: what begins with PHOENIX_ is never passed on")
     raise StateError(
         f"the pipeline takes {', '.join(sorted(missing))} from the environment, where it is not set",
         code="environment_missing",
@@ -62,7 +62,9 @@ def demand_environment(config: str, environ: Mapping[str, str]) -> None:
     )
 
 
-def demand_valid(machine: Machine, binary: Path, config: Path, environment: Path) -> None:
+def demand_valid(
+    machine: Machine, binary: Path, config: Path, environment: Path, secrets: Mapping[str, str]
+) -> None:
     """Refuse what the binary refuses.
 
     Args:
@@ -70,6 +72,7 @@ def demand_valid(machine: Machine, binary: Path, config: Path, environment: Path
         binary: The collector.
         config: The configuration.
         environment: What `environment_text` wrote.
+        secrets: What of it is never repeated.
 
     Raises:
         SpecError: With the binary's own words.
@@ -77,6 +80,7 @@ def demand_valid(machine: Machine, binary: Path, config: Path, environment: Path
     """
     complaint = complaint_about(machine, binary, config, environment)
     if complaint is not None:
+        complaint = without_secrets(complaint, secrets)
         first = complaint.splitlines()[0]
         raise SpecError(
             f"the collector refuses the configuration: {first}",
@@ -91,7 +95,7 @@ def complaint_about(machine: Machine, binary: Path, config: Path, environment: P
     command = [str(binary), "validate", f"--config={config}"]
     # Its own deadline, not ours: it must end even if we are gone.
     bounded = with_deadline(["sh", "-c", _WITH_ENVIRONMENT, "sh", str(environment), *command], _VALIDATE)
-    done = machine.run(bounded, timeout=2 * _VALIDATE)
+    done = machine.run(bounded, timeout=2 * _VALIDATE, repeatable=True)
     if done.status == 0:
         return None
     words = done.err.decode(errors="replace").strip().removeprefix("Error: ")

@@ -16,18 +16,22 @@ from pathlib import Path
 
 from phoenix.adapters.hosts import places
 from phoenix.adapters.hosts.places import PlaceRecord, Places, ProcessIdentity
-from phoenix.adapters.hosts.supervisor import Program
-from phoenix.adapters.machines.machine import Machine, Row, is_alive
+from phoenix.adapters.hosts.supervisor import Kept, Program, Standing
+from phoenix.adapters.machines.machine import BOOT_ID, Machine, Row
+from phoenix.adapters.machines.process_table import parsed
 from phoenix.domain.errors import DependencyError
 
 KILL_AFTER_SECONDS = 5
 
 # The leader must outlive a SIGTERM to its session, or nobody notes the exit; a trap, unlike ignoring, is not inherited.
 _LEADER = (
-    'umask 077; d=$1; shift; exec </dev/null >>"$d/collector.log" 2>&1; set -a; . "$d/environment"; set +a; '
-    'trap : TERM INT HUP; echo $$ >"$d/leader"; "$@"; echo $? >"$d/exit"'
+    'umask 077; exec </dev/null >>"$0/collector.log" 2>&1; set -a; . "$0/environment"; set +a; '
+    'trap : TERM INT HUP; echo $$ >"$0/leader"; "$@"; echo $? >"$0/exit"'
 )
-_COLLECTOR = 'echo $$ >"$1/pid"; shift; exec "$@"'
+"""Its folder is its name, which no variable of a pipeline can replace."""
+
+# In a place that was removed meanwhile nothing is started: nobody would find it there.
+_COLLECTOR = 'echo $$ >"$0/pid" && exec "$@"'
 
 _SPAWN_SECONDS = 10.0
 _NOTE_SECONDS = 1.0
@@ -54,9 +58,9 @@ class DetachedSupervisor:
     def spawn(self, program: Program) -> ProcessIdentity:
         """See `Supervisor.spawn`."""
         folder = str(program.folder)
-        inner = ["sh", "-c", _COLLECTOR, "sh", folder, *program.command]
+        inner = ["sh", "-c", _COLLECTOR, folder, *program.command]
         bounded = inner if program.lifetime is None else with_deadline(inner, program.lifetime)
-        done = self._machine.run(["setsid", "--fork", "sh", "-c", _LEADER, "sh", folder, *bounded])
+        done = self._machine.run(["setsid", "--fork", "sh", "-c", _LEADER, folder, *bounded])
         if done.status == _NOT_FOUND:
             raise DependencyError(
                 "the program setsid is missing on this host",
@@ -68,16 +72,18 @@ class DetachedSupervisor:
             raise DependencyError(f"the collector could not be started: {words}", code="spawn_failed")
         return self._await_identity(program.place)
 
-    def current(self, record: PlaceRecord) -> PlaceRecord:
-        """See `Supervisor.current`; nobody starts it again here."""
-        return record
-
-    def is_running(self, record: PlaceRecord) -> bool:
-        """See `Supervisor.is_running`; its shells alone do not count."""
+    def look(self, record: PlaceRecord) -> Standing:
+        """See `Supervisor.look`; nobody starts it again here, and its shells alone do not count."""
         identity = record.identity
-        if identity is None or identity.boot != self._machine.boot_id():
-            return False
-        return is_alive(self._machine, Row(identity.pid, identity.started, identity.leader, ""))
+        return Standing(record, runs=identity is not None and self._lives(identity))
+
+    def _lives(self, identity: ProcessIdentity) -> bool:
+        boot, stat = self._machine.read_all(BOOT_ID, Path(f"/proc/{identity.pid}/stat"))
+        found = parsed(identity.pid, stat or "")
+        return found is not None and (identity.boot, identity.started) == (
+            (boot or "").strip(),
+            found[0].started,
+        )
 
     def owns(self, one: Row, record: PlaceRecord | None) -> bool:
         """Whether `one` belongs to the session of `record`, even when all between them are gone.
@@ -115,6 +121,10 @@ class DetachedSupervisor:
     def let_go(self, place: str) -> None:
         """See `Supervisor.let_go`: nobody would start it again."""
 
+    def kept(self) -> Kept:
+        """See `Supervisor.kept`: whatever runs is found by its marks."""
+        return Kept()
+
     def serve_after_boot(self) -> None:
         """See `Supervisor.serve_after_boot`: without an init that we may ask, the next recovery does it."""
 
@@ -123,18 +133,18 @@ class DetachedSupervisor:
 
     def _await_identity(self, place: str) -> ProcessIdentity:
         folder = self._places.path(place)
+        notes = [folder / name for name in (places.EXIT, places.PID, places.LEADER)]
         deadline = time.monotonic() + _SPAWN_SECONDS
         while time.monotonic() < deadline:
             # The exit is looked at first: noted before a pid appears, there will be none.
-            has_ended = self._machine.read(folder / places.EXIT) is not None
-            pid = self._noted(folder / places.PID)
-            if pid or has_ended:
-                return self._identify(self._noted(folder / places.LEADER), pid)
+            ended, pid, leader = map(_number, self._machine.read_all(*notes))
+            if pid is not None or ended is not None:
+                return self._identify(leader or 0, pid or 0)
             time.sleep(_PAUSE)
         raise DependencyError(
             f"the collector did not start within {_SPAWN_SECONDS:.0f} s",
             code="spawn_failed",
-            hint="is the host overloaded or out of processes?",
+            hint="is the host overloaded, out of processes, or its disk full?",
         )
 
     def _exit_status(self, record: PlaceRecord) -> int | None:
@@ -142,28 +152,29 @@ class DetachedSupervisor:
         path = self._places.path(record.place) / places.EXIT
         identity = record.identity
         deadline = time.monotonic() + _NOTE_SECONDS
-        while (status := self._noted(path)) is None and time.monotonic() < deadline:
+        while (status := _number(self._machine.read(path))) is None and time.monotonic() < deadline:
             leader = self._machine.row(identity.leader) if identity else None
             if leader is None or identity is None or leader.started != identity.leader_started:
-                return self._noted(path)
+                return _number(self._machine.read(path))
             time.sleep(_PAUSE)
         return status
 
-    def _identify(self, leader: int | None, pid: int | None) -> ProcessIdentity:
-        first = self._machine.row(leader or 0)
-        second = self._machine.row(pid or 0)
+    def _identify(self, leader: int, pid: int) -> ProcessIdentity:
+        stats = [Path(f"/proc/{one}/stat") for one in (leader, pid)]
+        boot, *texts = self._machine.read_all(BOOT_ID, *stats)
+        first, second = (parsed(one, text or "") for one, text in zip((leader, pid), texts, strict=True))
         return ProcessIdentity(
-            boot=self._machine.boot_id(),
-            leader=leader or 0,
-            leader_started=first.started if first else 0,
-            pid=pid or 0,
-            started=second.started if second else 0,
+            boot=(boot or "").strip(),
+            leader=leader,
+            leader_started=first[0].started if first else 0,
+            pid=pid,
+            started=second[0].started if second else 0,
         )
 
-    def _noted(self, path: Path) -> int | None:
-        """The number that a shell noted; None until its line is complete."""
-        text = self._machine.read(path)
-        return int(text) if text and text.endswith("\n") and text.strip().isdigit() else None
+
+def _number(note: str | None) -> int | None:
+    """What a shell noted; None until its line is complete."""
+    return int(note) if note and note.endswith("\n") and note.strip().isdigit() else None
 
 
 def _signal_name(number: int) -> str:

@@ -1,12 +1,11 @@
 """Who may change a host: a lease with an expiry, and a counter that lets the host refuse whoever came before."""
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from phoenix.adapters.machines.machine import Machine
+from phoenix.adapters.machines.machine import Machine, Text
 from phoenix.adapters.ports import Lease
 from phoenix.domain.errors import DependencyError, StateError
 
@@ -16,16 +15,16 @@ class _Entry:
     """The lease file.
 
     Attributes:
-        expires: Wall clock, s since the epoch: it must mean the same to every process, and after a reboot.
+        expires: Wall clock of the machine, s since the epoch: it must mean the same to every process, wherever it
+            runs, and after a reboot.
     """
 
     holder: str
     fence: int
     expires: float
 
-    @property
-    def is_in_force(self) -> bool:
-        return time.time() < self.expires
+    def is_in_force(self, now: float) -> bool:
+        return now < self.expires
 
 
 class LeaseFile:
@@ -41,12 +40,14 @@ class LeaseFile:
     def acquire(self, holder: str, lifetime: timedelta) -> Lease:
         """Give the lease to `holder` if it is free, expired or theirs already."""
         with self._machine.locked(self._folder):
-            entry = self._read()
-            if entry and entry.is_in_force and entry.holder != holder:
-                raise self._taken(entry)
-            is_theirs = entry is not None and entry.holder == holder and entry.is_in_force
-            fence = entry.fence if entry and is_theirs else self._next_fence()
-            return self._write(holder, fence, lifetime)
+            text, counted = self._machine.read_all(self._path, self._fence)
+            entry = self._entry_in(text)
+            held = entry if entry and entry.is_in_force(self._machine.now()) else None
+            if held is None:
+                return self._write(holder, self._following(counted), lifetime, is_new=True)
+            if held.holder != holder:
+                raise self._taken(held)
+            return self._write(holder, held.fence, lifetime)
 
     def renew(self, lease: Lease, lifetime: timedelta) -> None:
         """Extend `lease`; also an expired one, as long as nobody else took the host."""
@@ -56,16 +57,18 @@ class LeaseFile:
 
     def release(self, holder: str) -> None:
         """Give the host back; the lease of anybody else stays."""
-        if self._machine.read(self._path) is None:
+        if self.holder() != holder:
             return
         with self._machine.locked(self._folder):
-            entry = self._read()
-            if entry and entry.holder == holder:
-                self._machine.remove(self._path)
+            self._machine.remove(*self.held_by(holder))
+
+    def held_by(self, holder: str) -> list[Path]:
+        """What is to be removed to give the host back; nothing if it is not theirs. The caller holds the lock."""
+        return [self._path] if self.holder() == holder else []
 
     def current(self) -> Lease | None:
         entry = self._read()
-        return self._lease(entry) if entry and entry.is_in_force else None
+        return self._lease(entry) if entry and entry.is_in_force(self._machine.now()) else None
 
     def holder(self) -> str | None:
         """Whom the lease file names, expired or not."""
@@ -82,7 +85,7 @@ class LeaseFile:
 
     def _demand(self, lease: Lease, entry: _Entry | None, *, may_be_expired: bool) -> None:
         is_theirs = entry is not None and (entry.holder, entry.fence) == (lease.holder, lease.fence)
-        if is_theirs and entry and (may_be_expired or entry.is_in_force):
+        if is_theirs and entry and (may_be_expired or entry.is_in_force(self._machine.now())):
             return
         why = "it expired" if is_theirs else "the host was given back or taken over"
         raise StateError(
@@ -101,25 +104,26 @@ class LeaseFile:
             details={"holder": entry.holder, "until": until},
         )
 
-    def _next_fence(self) -> int:
-        """Counted up and made durable before any lease carries it, so that no crash makes two holders equal."""
+    def _following(self, counted: str | None) -> int:
         try:
-            fence = int(self._machine.read(self._fence) or "0") + 1
+            return int(counted or "0") + 1
         except ValueError as error:
             raise self._damaged(self._fence) from error
-        self._machine.write(self._fence, f"{fence}\n")
-        return fence
 
-    def _write(self, holder: str, fence: int, lifetime: timedelta) -> Lease:
-        entry = _Entry(holder, fence, time.time() + lifetime.total_seconds())
-        self._machine.write(self._path, json.dumps(asdict(entry)) + "\n")
+    def _write(self, holder: str, fence: int, lifetime: timedelta, *, is_new: bool = False) -> Lease:
+        """The counter goes first, so that no crash makes two holders equal."""
+        entry = _Entry(holder, fence, self._machine.now() + lifetime.total_seconds())
+        counter = [Text(self._fence, f"{fence}\n")] if is_new else []
+        self._machine.change([*counter, Text(self._path, json.dumps(asdict(entry)) + "\n")])
         return self._lease(entry)
 
     def _lease(self, entry: _Entry) -> Lease:
         return Lease(self._host, entry.holder, entry.fence)
 
     def _read(self) -> _Entry | None:
-        text = self._machine.read(self._path)
+        return self._entry_in(self._machine.read(self._path))
+
+    def _entry_in(self, text: str | None) -> _Entry | None:
         if text is None:
             return None
         try:

@@ -14,6 +14,8 @@ FOLDER = "PHOENIX_FOLDER"
 """One owner may use many hosts on one machine (`local://a`, `local://b`), and two homes may both have a host `local`:
 only the folder tells their processes apart, so that clearing one never touches the other."""
 
+_PREFIX = "PHOENIX_"
+
 CENSUS = "census"
 LOAD = "load"
 CHECK = "check"
@@ -37,9 +39,17 @@ class HostMarks:
     def place_of(self, environ: Mapping[str, str]) -> str | None:
         """The place that a process's environment names; None if it is not of this host.
 
-        The simulated processes carry their owner and the folder only: they are of the load.
+        The simulated processes carry their owner and the folder only: they are of the load. What an earlier version
+        started, and still runs, names the host before the place: `local/baseline`.
         """
-        return environ.get(PLACE, LOAD) if environ.get(FOLDER) == str(self.folder) else None
+        if environ.get(FOLDER) != str(self.folder):
+            return None
+        return environ.get(PLACE, LOAD).rpartition("/")[2]
+
+
+def is_ours(name: str) -> bool:
+    """Whether a variable is one that we give ourselves, and never pass on."""
+    return name.startswith(_PREFIX)
 
 
 def marked(machine: Machine, marks: HostMarks, owner: str) -> Iterator[tuple[Row, str]]:
@@ -71,13 +81,18 @@ def check_place(place: str) -> str:
     Raises:
         SpecError: It may not.
     """
-    if not _PLACE.fullmatch(place):
+    if not is_place(place):
         raise SpecError(
             f"{place!r} is no place for a collector",
             code="invalid_place",
             hint="baseline, candidate or revision-N",
         )
     return place
+
+
+def is_place(name: str) -> bool:
+    """Whether a collector may stand there."""
+    return _PLACE.fullmatch(name) is not None
 
 
 def revision_number(place: str) -> int | None:

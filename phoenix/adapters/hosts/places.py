@@ -5,12 +5,12 @@ leaves a place that says whose it is.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 
 from phoenix.adapters.hosts.ports import LOOPBACK
-from phoenix.adapters.machines.machine import Machine
+from phoenix.adapters.machines.machine import Machine, Text
 from phoenix.adapters.ports import RunningCollector
 
 RECORD = "process.json"
@@ -49,9 +49,9 @@ class PlaceRecord:
         metrics: Port of its Prometheus exporter.
         telemetry: Port of its own telemetry.
         health: Port of its health check.
-        binary: The collector that runs it.
+        binary: The collector that runs it; "" where an earlier version started it.
         identity: None until it was started.
-        retired: It served once and was replaced; what it takes to start it again is kept.
+        retired: It served once and was replaced: production's history, which only its removal by name takes away.
     """
 
     place: str
@@ -91,39 +91,44 @@ class Places:
     def path(self, place: str) -> Path:
         return self._folder / place
 
+    def text(self, record: PlaceRecord) -> Text:
+        """The file that holds `record`, to be written."""
+        return Text(self.path(record.place) / RECORD, json.dumps(asdict(record)) + "\n")
+
     def write(self, record: PlaceRecord) -> None:
-        self._machine.make_folder(self.path(record.place))
-        self._machine.write(self.path(record.place) / RECORD, json.dumps(asdict(record)) + "\n")
+        self._machine.change([self.text(record)])
 
     def read(self, place: str) -> PlaceRecord | None:
         """None if nothing was started there, or its record cannot be read."""
-        text = self._machine.read(self.path(place) / RECORD)
-        if text is None:
-            return None
-        try:
-            fields = json.loads(text)
-            if fields["identity"] is not None:
-                fields["identity"] = ProcessIdentity(**fields["identity"])
-            return PlaceRecord(**fields)
-        except (ValueError, TypeError, KeyError):
-            return None
+        return _record_in(self._machine.read(self.path(place) / RECORD))
 
-    def names(self) -> tuple[str, ...]:
-        """All places with a folder, whether or not it has a record."""
-        return self._machine.folders(self._folder)
+    def all(self) -> dict[str, PlaceRecord | None]:
+        """Every place with a folder, with its record if it has one that can be read."""
+        texts = self._machine.read_each(self._folder, RECORD)
+        return {name: _record_in(text) for name, text in sorted(texts.items())}
 
-    def records(self) -> Iterator[PlaceRecord]:
-        for name in self.names():
-            record = self.read(name)
-            if record:
-                yield record
+    def records(self) -> list[PlaceRecord]:
+        return [record for record in self.all().values() if record]
 
-    def clean(self, place: str) -> None:
-        """Remove what an earlier collector left there, but not the record: it says whose the place is."""
-        self._machine.remove(*(self.path(place) / name for name in (LEADER, PID, EXIT, LOG)))
+    def notes(self, place: str) -> list[Path]:
+        """What a supervisor leaves in a place, to be removed before another collector starts there."""
+        return [self.path(place) / name for name in (LEADER, PID, EXIT, LOG)]
 
-    def remove(self, place: str) -> None:
-        """Remove the place; the record goes last, so that an interrupted removal still names its owner."""
+    def files(self, place: str) -> list[Path]:
+        """All of a place, to be removed in this order: interrupted, it still names its owner."""
         folder = self.path(place)
-        inside = [folder / name for name in self._machine.names(folder) if name != RECORD]
-        self._machine.remove(*inside, folder / RECORD, folder)
+        return [*self.notes(place), folder / ENVIRONMENT, folder / RECORD, folder]
+
+
+def _record_in(text: str | None) -> PlaceRecord | None:
+    """Fields of a later version are left out: whoever does not know them must not take the place for nobody's."""
+    try:
+        fields = json.loads(text or "")
+        identity = fields.get("identity")
+        known = {one.name: fields[one.name] for one in dataclass_fields(PlaceRecord) if one.name in fields}
+        if identity is not None:
+            ours = {one.name: identity[one.name] for one in dataclass_fields(ProcessIdentity)}
+            known["identity"] = ProcessIdentity(**ours)
+        return PlaceRecord(**known)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

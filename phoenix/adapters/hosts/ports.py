@@ -31,12 +31,12 @@ def listens(machine: Machine, pid: int, port: int) -> bool:
     if not inodes:
         return False
     wanted = [word for inode in inodes for word in ("-o", "-lname", f"socket:\\[{inode}\\]")][1:]
-    return bool(machine.run(["find", f"/proc/{pid}/fd", *wanted]).out.strip())
+    return bool(machine.run(["find", f"/proc/{pid}/fd", *wanted], repeatable=True).out.strip())
 
 
 def _sockets(machine: Machine) -> Iterator[tuple[int, str, str]]:
     """Local port, state and inode of each TCP socket (proc(5), net/tcp)."""
-    for table in _TABLES:
-        for line in (machine.read(table) or "").splitlines()[1:]:
+    for table in machine.read_all(*_TABLES):
+        for line in (table or "").splitlines()[1:]:
             fields = line.split()
             yield int(fields[1].rpartition(":")[2], 16), fields[3], fields[9]

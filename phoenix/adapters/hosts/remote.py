@@ -3,9 +3,9 @@
 import hashlib
 import struct
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
+from phoenix.adapters.hosts.once import Once
 from phoenix.adapters.hosts.places import Places
 from phoenix.adapters.hosts.slot_host import Programs, SlotHost
 from phoenix.adapters.machines.machine import Machine
@@ -15,8 +15,8 @@ from phoenix.manifests.systemd import HOST_FOLDER
 _USER_FOLDER = ".local/state/phoenix"
 """Below the home of a user who is not root and may not become it."""
 
-_OPEN = 0o755
-"""Collectors run under a user of their own, who must be let through to the binary."""
+_FORGET_MINUTES = 60
+"""From being asked for to being written down a collector takes seconds, unless its upload takes minutes."""
 
 _MACHINE_OFFSET = 18
 _MACHINES = {62: ("x86_64", "amd64"), 183: ("aarch64", "arm64")}
@@ -35,9 +35,7 @@ def remote_host(
         agent: Gives the agent's file.
     """
     deliveries = Deliveries(name, machine, binary, agent)
-    return SlotHost(
-        name, machine, lambda: deliveries.folder, Programs(deliveries.collector, deliveries.agent)
-    )
+    return SlotHost(name, machine, deliveries.folder, Programs(deliveries.collector, deliveries.agent))
 
 
 class Deliveries:
@@ -49,9 +47,9 @@ class Deliveries:
         self._name = name
         self._machine = machine
         self._binary = binary
-        self._agent = agent
+        self._collector = Once(self._bring_collector)
+        self._agent = Once(lambda: self._deliver(agent(), "agents"))
 
-    @cached_property
     def folder(self) -> Path:
         facts = self._machine.facts()
         return Path(HOST_FOLDER) if facts.is_root else Path(facts.home) / _USER_FOLDER
@@ -62,7 +60,11 @@ class Deliveries:
         Raises:
             DependencyError: It was built for another kind of machine, or there is no room for it.
         """
-        return self._collector
+        found = self._collector()
+        if not self._machine.exists(found):
+            # Days may lie between two starts, and somebody may have cleaned up there.
+            self._collector = Once(self._bring_collector)
+        return self._collector()
 
     def agent(self) -> list[str]:
         """Python and the agent there.
@@ -77,38 +79,32 @@ class Deliveries:
                 code="no_python",
                 hint="install python3 there; deployed pipelines need none",
             )
-        return [python, "-IS", str(self._delivered_agent)]
+        return [python, "-IS", str(self._agent())]
 
-    @cached_property
-    def _collector(self) -> Path:
+    def _bring_collector(self) -> Path:
         source = self._binary()
         self._demand_architecture(source)
         target = self._deliver(source, "binaries")
         self._forget_others(target)
         return target
 
-    @cached_property
-    def _delivered_agent(self) -> Path:
-        return self._deliver(self._agent(), "agents")
-
     def _deliver(self, source: Path, kind: str) -> Path:
         with source.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        target = self.folder / kind / digest / source.name
-        self._machine.make_folder(target.parent, _OPEN)
+        target = self.folder() / kind / digest / source.name
         self._machine.put(source, target, digest)
         return target
 
     def _forget_others(self, current: Path) -> None:
-        """Collectors that no place runs or goes back to; what another control plane brings now has no record yet."""
-        used = {
-            Path(record.binary).parent.name
-            for record in Places(self._machine, self.folder / "places").records()
-        }
-        binaries = current.parent.parent
-        for digest in self._machine.folders(binaries):
-            if digest != current.parent.name and digest not in used:
-                self._machine.remove(binaries / digest)
+        """Collectors that no place runs or goes back to.
+
+        One that was asked for a while ago stays as well: another control plane is about to start it, and has written
+        nothing yet.
+        """
+        records = Places(self._machine, self.folder() / "places").records()
+        used = {Path(record.binary).parent.name for record in records if record.binary}
+        kept = {current.parent.name, *used}
+        self._machine.forget(current.parent.parent, _FORGET_MINUTES, sorted(kept))
 
     def _demand_architecture(self, source: Path) -> None:
         with source.open("rb") as file:

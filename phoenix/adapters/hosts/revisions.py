@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from phoenix.adapters.hosts.marks import check_place, revision_number
-from phoenix.adapters.machines.machine import Machine
+from phoenix.adapters.machines.machine import Machine, Text
 from phoenix.domain.errors import SpecError
 
 
@@ -29,17 +29,15 @@ class Revisions:
         else:
             self._machine.remove(self._link)
 
-    def note(self, place: str) -> None:
-        """Remember the number of `place`: it is never given again, for the ledger refers to it."""
+    def note(self, place: str) -> list[Text]:
+        """What is to be written to remember the number of `place`: it is never given again, the ledger refers to it."""
         number = revision_number(place)
-        if number is not None and number > self._noted():
-            self._machine.write(self._highest, f"{number}\n")
+        return [Text(self._highest, f"{number}\n")] if number is not None and number > self._noted() else []
 
     def following(self) -> int:
-        return self._noted() + 1
+        return max(self._noted(), revision_number(self.active() or "") or 0) + 1
 
     def _noted(self) -> int:
-        noted = 0
         with suppress(ValueError):
-            noted = int(self._machine.read(self._highest) or "0")
-        return max(noted, revision_number(self.active() or "") or 0)
+            return int(self._machine.read(self._highest) or "0")
+        return 0

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -12,23 +12,23 @@ from phoenix.adapters.hosts.agents import Agents
 from phoenix.adapters.hosts.collectors import CollectorHouse, Collectors
 from phoenix.adapters.hosts.configs import Configs
 from phoenix.adapters.hosts.detached import DetachedSupervisor
+from phoenix.adapters.hosts.drafts import Drafts
 from phoenix.adapters.hosts.fetching import Fetcher
 from phoenix.adapters.hosts.leases import LeaseFile
 from phoenix.adapters.hosts.marks import HostMarks, check_owner, check_place, revision_number
+from phoenix.adapters.hosts.once import Once
 from phoenix.adapters.hosts.places import Places
 from phoenix.adapters.hosts.revisions import Revisions
 from phoenix.adapters.hosts.sweep import Sweep
 from phoenix.adapters.hosts.systemd import SystemdSupervisor
 from phoenix.adapters.hosts.trouble import host_trouble
+from phoenix.adapters.hosts.variables import Variables
 from phoenix.adapters.machines.machine import Facts, Machine
 from phoenix.adapters.ports import CensusSession, CollectorLaunch, Lease, LoadSession, RunningCollector
 from phoenix.domain.errors import SpecError, StateError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-
-KEPT_REVISIONS = 3
-"""Replaced pipelines whose configuration and environment a host keeps, so that going back needs nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,53 +70,36 @@ class SlotHost:
     def __init__(self, name: str, machine: Machine, folder: Callable[[], Path], programs: Programs) -> None:
         self._name = name
         self._machine = machine
-        self._folder = folder
         self._programs = programs
         self._fetcher = Fetcher(machine.reach, machine.leave)
 
-    @cached_property
-    def _marks(self) -> HostMarks:
-        return HostMarks(self._name, self._folder())
+        self._marks = Once(lambda: HostMarks(name, folder()))
+        self._agents = Once(lambda: Agents(machine, self._marks(), programs.agent))
+        self._house = Once(self._furnished)
+        self._collectors = Once(lambda: Collectors(self._house()))
+        self._sweep = Once(lambda: Sweep(self._house(), self._agents(), self._collectors()))
 
-    @cached_property
-    def _agents(self) -> Agents:
-        return Agents(self._machine, self._marks, self._programs.agent)
-
-    @cached_property
-    def _house(self) -> CollectorHouse:
+    def _furnished(self) -> CollectorHouse:
         """Made on first use: only the machine itself says what it is."""
-        machine, folder = self._machine, self._marks.folder
+        machine, marks = self._machine, self._marks()
+        folder = marks.folder
         places = Places(machine, folder / "places")
+        variables = Variables(machine, marks, places)
         has_systemd = machine.facts().has_systemd
         return CollectorHouse(
             machine=machine,
-            marks=self._marks,
+            marks=marks,
             binary=self._programs.collector,
             places=places,
-            configs=Configs(machine, folder / "configs", is_shared=has_systemd),
+            configs=Configs(folder / "configs", is_shared=has_systemd),
+            drafts=Drafts(machine, folder / "checks", variables),
+            variables=variables,
             revisions=Revisions(machine, folder),
             leases=LeaseFile(machine, self._name, folder),
             fetcher=self._fetcher,
-            supervisor=SystemdSupervisor(machine, folder, places)
+            supervisor=SystemdSupervisor(machine, folder)
             if has_systemd
             else DetachedSupervisor(machine, places),
-        )
-
-    @cached_property
-    def _collectors(self) -> Collectors:
-        return Collectors(self._house)
-
-    @cached_property
-    def _sweep(self) -> Sweep:
-        return Sweep(
-            machine=self._machine,
-            marks=self._marks,
-            places=self._house.places,
-            configs=self._house.configs,
-            revisions=self._house.revisions,
-            leases=self._house.leases,
-            agents=self._agents,
-            collectors=self._collectors,
         )
 
     @property
@@ -141,106 +124,116 @@ class SlotHost:
 
     @_verb
     def acquire(self, holder: str, lifetime: timedelta) -> Lease:
-        return self._house.leases.acquire(check_owner(holder), lifetime)
+        return self._house().leases.acquire(check_owner(holder), lifetime)
 
     @_verb
     def renew(self, lease: Lease, lifetime: timedelta) -> None:
-        self._house.leases.renew(lease, lifetime)
+        self._house().leases.renew(lease, lifetime)
 
     @_verb
     def release(self, holder: str) -> None:
-        self._house.leases.release(holder)
+        self._house().leases.release(holder)
 
     @_verb
     def lease(self) -> Lease | None:
-        return self._house.leases.current()
+        return self._house().leases.current()
 
     @_verb
     def start_collector(self, place: str, launch: CollectorLaunch, lease: Lease) -> RunningCollector:
         check_owner(launch.owner)
-        return self._collectors.start(check_place(place), launch, lease).running()
+        return self._collectors().start(check_place(place), launch, lease).running()
 
     @_verb
     def revive(self, place: str, lease: Lease) -> RunningCollector:
-        return self._collectors.revive(check_place(place), lease).running()
+        return self._collectors().revive(check_place(place), lease).running()
 
     @_verb
     def collector(self, place: str) -> RunningCollector | None:
-        record = self._collectors.current(check_place(place))
-        return record.running() if record else None
+        standing = self._collectors().look(check_place(place))
+        return standing.record.running() if standing else None
 
     @_verb
     def config(self, place: str) -> str:
-        record = self._house.places.read(check_place(place))
-        text = self._machine.read(self._house.configs.path(record.digest)) if record else None
+        record = self._house().places.read(check_place(place))
+        text = self._machine.read(self._house().configs.path(record.digest)) if record else None
         if text is None:
             raise StateError(f"nothing was started in {place} of {self._name}", code="nothing_there")
         return text
 
     @_verb
     def exit_reason(self, place: str) -> str | None:
-        return self._collectors.exit_reason(check_place(place))
+        return self._collectors().exit_reason(check_place(place))
 
     @_verb
     def stop_collector(self, place: str) -> str:
-        return self._collectors.stop(check_place(place))
+        return self._collectors().stop(check_place(place))
 
     @_verb
     def retire(self, place: str) -> None:
-        self._collectors.retire(check_place(place))
-        retired = [record.place for record in self._house.places.records() if record.retired]
-        for old in sorted(retired, key=lambda one: revision_number(one) or 0)[:-KEPT_REVISIONS]:
-            self._collectors.stop(old)
+        self._collectors().retire(check_place(place))
 
     @_verb
     def active(self) -> RunningCollector | None:
-        while (place := self._house.revisions.active()) is not None:
-            record = self._collectors.current(place)
+        while (place := self._house().revisions.active()) is not None:
+            standing = self._collectors().look(place)
             # Without a record the link may have moved on since it was read, and its old place been removed.
-            if record or self._house.revisions.active() == place:
-                return record.running() if record else None
+            if standing or self._house().revisions.active() == place:
+                return standing.record.running() if standing else None
         return None
 
     @_verb
     def revisions(self) -> tuple[RunningCollector, ...]:
-        kept = {revision_number(record.place): record for record in self._house.places.records()}
+        kept = {revision_number(record.place): record for record in self._house().places.records()}
         return tuple(
             kept[number].running() for number in sorted(number for number in kept if number is not None)
         )
 
     @_verb
     def next_revision(self) -> int:
-        return self._house.revisions.following()
+        return self._house().revisions.following()
 
     @_verb
     def activate(self, place: str | None, lease: Lease) -> None:
         if place is not None and revision_number(check_place(place)) is None:
             raise SpecError(f"{place} cannot be active", code="invalid_place", hint="only revision-N can")
-        with self._machine.locked(self._marks.folder):
-            self._house.leases.check(lease)
-            if place is not None and self._house.places.read(place) is None:
-                raise StateError(f"nothing was started in {place} of {self._name}", code="nothing_there")
-            if place is not None:
-                self._house.supervisor.serve_after_boot()
-            self._house.revisions.activate(place)
+        with self._machine.locked(self._marks().folder):
+            self._house().leases.check(lease)
             if place is None:
-                self._house.supervisor.rest_after_boot()
+                self._house().revisions.activate(None)
+                self._house().supervisor.rest_after_boot()
+            else:
+                self._switch_to(place)
+
+    def _switch_to(self, place: str) -> None:
+        """The link moves last; what it leaves is production's history before that, at whichever moment we die."""
+        house = self._house()
+        record = house.places.read(place)
+        if record is None:
+            raise StateError(f"nothing was started in {place} of {self._name}", code="nothing_there")
+        house.supervisor.serve_after_boot()
+        active = house.revisions.active()
+        before = house.places.read(active) if active and active != place else None
+        changed = [replace(record, retired=False)] if record.retired else []
+        if before and not before.retired:
+            changed.append(replace(before, retired=True))
+        self._machine.change([house.places.text(one) for one in changed])
+        house.revisions.activate(place)
 
     def open_census(self, owner: str, lifetime: timedelta) -> AbstractContextManager[CensusSession]:
-        return self._agents.census(check_owner(owner), lifetime)
+        return self._agents().census(check_owner(owner), lifetime)
 
     def start_load(
         self, owner: str, patterns: Sequence[Mapping[str, object]], seed: int, lifetime: timedelta
     ) -> AbstractContextManager[LoadSession]:
-        return self._agents.load(check_owner(owner), patterns, seed, lifetime)
+        return self._agents().load(check_owner(owner), patterns, seed, lifetime)
 
     def fetch(self, url: str, timeout: timedelta) -> bytes:
         return self._fetcher.get(url, timeout)
 
     @_verb
     def leftovers(self, owner: str) -> tuple[str, ...]:
-        return self._sweep.leftovers(check_owner(owner))
+        return self._sweep().leftovers(check_owner(owner))
 
     @_verb
     def clear(self, owner: str) -> None:
-        self._sweep.clear(check_owner(owner))
+        self._sweep().clear(check_owner(owner))

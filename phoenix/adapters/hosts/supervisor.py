@@ -34,6 +34,32 @@ class Program:
     secret_files: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a record speaks of, as it is now.
+
+    Attributes:
+        record: With the process that runs: production may have been started again since.
+        runs: Whether the collector itself lives.
+    """
+
+    record: PlaceRecord
+    runs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a supervisor keeps of a host.
+
+    Attributes:
+        places: Those that it keeps running, or would start.
+        boots: Whether it starts one of them after a reboot.
+    """
+
+    places: frozenset[str] = frozenset()
+    boots: bool = False
+
+
 class Supervisor(Protocol):
     """Raises (every verb): DependencyError where the host does not do it."""
 
@@ -41,20 +67,14 @@ class Supervisor(Protocol):
         """Start it and return as soon as its pid is known; it may have died by then."""
         ...
 
-    def current(self, record: PlaceRecord) -> PlaceRecord:
-        """The record with the process that runs now: production may have been started again since."""
-        ...
-
-    def is_running(self, record: PlaceRecord) -> bool:
-        """Whether the collector itself lives."""
-        ...
+    def look(self, record: PlaceRecord) -> Standing: ...
 
     def exit_words(self, record: PlaceRecord) -> str:
         """Why it does not run."""
         ...
 
     def log_lines(self, place: str, count: int) -> list[str]:
-        """The last lines that it wrote, at most `count`, oldest first."""
+        """The last lines that it wrote, at most `count`, oldest first; also right after `let_go`."""
         ...
 
     def owns(self, one: Row, record: PlaceRecord | None) -> bool:
@@ -64,6 +84,8 @@ class Supervisor(Protocol):
     def let_go(self, place: str) -> None:
         """Keep it running no longer: end what it knows of it, and do not start it again."""
         ...
+
+    def kept(self) -> Kept: ...
 
     def serve_after_boot(self) -> None:
         """See to it that after a reboot the place that the `active` link names is started."""

@@ -3,11 +3,12 @@
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp"
-"""Ends the name of a file that is being written, always under the host's lock: whoever holds it may remove one."""
+"""Ends the name of a file that is being written; in a host's own folder that is always under its lock, so whoever
+holds that may remove one."""
 
 
 def make_folder(folder: Path, mode: int = 0o700) -> None:
@@ -33,9 +34,9 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace `path` in one step; readers see the old or the new text, also after a power cut."""
     aside = path.with_name(path.name + TEMPORARY)
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "wb") as file:
         os.fchmod(handle, mode)
-        file.write(text)
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
@@ -53,9 +54,11 @@ def link(path: Path, target: str) -> None:
 
 def read(path: Path) -> str | None:
     """The text of `path`; None if there is no such file."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        return path.read_text("utf-8")
-    return None
+    try:
+        # Bytes, for what was written with the line ends of another system is read so again.
+        return path.read_bytes().decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        return None
 
 
 def read_tail(path: Path, limit: int) -> str:

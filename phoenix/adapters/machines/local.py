@@ -6,18 +6,18 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from pathlib import Path
 from signal import Signals
 
 from phoenix.adapters.machines import durable, process_table
-from phoenix.adapters.machines.machine import SHORT, Facts, Finished, Row
+from phoenix.adapters.machines.machine import BOOT_ID, SHORT, Facts, Finished, Row, Text
 from phoenix.domain.errors import DependencyError
 
 _TAIL_BYTES = 4096
-_NOT_FOUND = 127
+_NOT_FOUND, _NOT_RUNNABLE = 127, 126
 """As a shell would say it."""
 
 
@@ -38,8 +38,18 @@ class LocalMachine:
             os.uname().machine, is_root, has_systemd=False, python=self._python, home=str(Path.home())
         )
 
+    def now(self) -> float:
+        return time.time()
+
     def read(self, path: Path) -> str | None:
         return durable.read(path)
+
+    def read_all(self, *paths: Path) -> tuple[str | None, ...]:
+        return tuple(durable.read(path) for path in paths)
+
+    def read_each(self, folder: Path, name: str) -> Mapping[str, str | None]:
+        (names,) = self.names(folder)
+        return {one: durable.read(folder / one / name) for one in names if (folder / one).is_dir()}
 
     def read_tail(self, path: Path, limit: int) -> str:
         return durable.read_tail(path, limit)
@@ -47,9 +57,18 @@ class LocalMachine:
     def write(self, path: Path, text: str, mode: int = 0o600) -> None:
         durable.write(path, text, mode)
 
+    def change(self, texts: Sequence[Text], gone: Sequence[Path] = ()) -> None:
+        for one in texts:
+            durable.make_folder(one.path.parent, one.folder_mode)
+            durable.write(one.path, one.text, one.mode)
+        self.remove(*gone)
+
     def put(self, source: Path, path: Path, digest: str) -> None:
         """See `Machine.put`; not needed here, where a program stays where it is."""
         raise NotImplementedError(f"{source} is on this machine; {path} ({digest}) would be a copy")
+
+    def forget(self, folder: Path, minutes: int, kept: Collection[str]) -> None:
+        """See `Machine.forget`; nothing was brought here."""
 
     def link(self, path: Path, target: str) -> None:
         durable.link(path, target)
@@ -62,18 +81,11 @@ class LocalMachine:
     def make_folder(self, folder: Path, mode: int = 0o700) -> None:
         durable.make_folder(folder, mode)
 
-    def names(self, folder: Path) -> tuple[str, ...]:
-        with suppress(FileNotFoundError):
-            return tuple(sorted(path.name for path in folder.iterdir()))
-        return ()
-
-    def folders(self, folder: Path) -> tuple[str, ...]:
-        with suppress(FileNotFoundError):
-            return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
-        return ()
+    def names(self, *folders: Path) -> tuple[tuple[str, ...], ...]:
+        return tuple(_names(folder) for folder in folders)
 
     def exists(self, path: Path) -> bool:
-        return path.exists()
+        return os.path.lexists(path)
 
     def remove(self, *paths: Path) -> None:
         for path in paths:
@@ -88,7 +100,14 @@ class LocalMachine:
     def locked(self, folder: Path) -> AbstractContextManager[None]:
         return durable.locked(folder)
 
-    def run(self, argv: Sequence[str], timeout: timedelta = SHORT, stdin: bytes = b"") -> Finished:
+    def run(
+        self,
+        argv: Sequence[str],
+        timeout: timedelta = SHORT,
+        stdin: bytes = b"",
+        *,
+        repeatable: bool = False,  # noqa: ARG002 - whose end is always heard of
+    ) -> Finished:
         try:
             done = subprocess.run(
                 list(argv),
@@ -101,6 +120,8 @@ class LocalMachine:
             )
         except FileNotFoundError as error:
             return Finished(_NOT_FOUND, b"", str(error).encode())
+        except PermissionError as error:
+            return Finished(_NOT_RUNNABLE, b"", str(error).encode())
         except subprocess.TimeoutExpired as error:
             raise DependencyError(
                 f"{argv[0]} does not end within {timeout.total_seconds():g} s", code="host_timeout"
@@ -111,7 +132,7 @@ class LocalMachine:
         return LocalPipe(argv, {**plain_environ(), **environ})
 
     def boot_id(self) -> str:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return BOOT_ID.read_text("ascii").strip()
 
     def row(self, pid: int) -> Row | None:
         return process_table.row(pid)
@@ -196,3 +217,9 @@ class LocalPipe:
 def plain_environ() -> dict[str, str]:
     """Nothing of ours but the path: no secret, no setting of ours changes what a program does."""
     return {"PATH": os.environ.get("PATH", os.defpath)}
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return tuple(sorted(one.name for one in folder.iterdir()))
+    return ()

@@ -1,9 +1,10 @@
 """What the logic of a host needs of the machine it stands on, as one protocol: this machine, or another over SSH.
 
-Every verb on files may be done twice. A path is of the machine's own; it is never mixed with text of a shell.
+Every verb on files may be done twice. A path is of the machine's own; it is never mixed with text of a shell. Behind
+SSH each verb is a round trip or two, so whatever belongs together has one verb.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,6 +31,21 @@ class Row:
     session: int
     name: str
     marks: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file as it shall be.
+
+    Attributes:
+        mode: Of the file.
+        folder_mode: Of the folders above it that are missing.
+    """
+
+    path: Path
+    text: str
+    mode: int = 0o600
+    folder_mode: int = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +120,20 @@ class Machine(Protocol):
 
     def facts(self) -> Facts: ...
 
+    def now(self) -> float:
+        """The machine's own wall clock, s since the epoch: all who work on it go by that one."""
+        ...
+
     def read(self, path: Path) -> str | None:
         """The text of a file; None if there is no such file."""
+        ...
+
+    def read_all(self, *paths: Path) -> tuple[str | None, ...]:
+        """The text of each file."""
+        ...
+
+    def read_each(self, folder: Path, name: str) -> Mapping[str, str | None]:
+        """The text of the file `name` in each folder of `folder`, by that folder's name."""
         ...
 
     def read_tail(self, path: Path, limit: int) -> str:
@@ -116,8 +144,16 @@ class Machine(Protocol):
         """Replace a file in one step; readers see the old or the new text, also after a power cut."""
         ...
 
+    def change(self, texts: Sequence[Text], gone: Sequence[Path] = ()) -> None:
+        """Write each file as `write` does, in this order; then remove as `remove` does."""
+        ...
+
     def put(self, source: Path, path: Path, digest: str) -> None:
         """Bring a program there, unless it is there: written aside, its sha256 compared, made executable, renamed."""
+        ...
+
+    def forget(self, folder: Path, minutes: int, kept: Collection[str]) -> None:
+        """Remove the folders of `folder` that nobody asked for (`put`) for some minutes, but those of the names in `kept`."""
         ...
 
     def link(self, path: Path, target: str) -> None:
@@ -130,12 +166,8 @@ class Machine(Protocol):
         """Make it and what is missing above it."""
         ...
 
-    def names(self, folder: Path) -> tuple[str, ...]:
-        """What is in a folder, sorted; nothing if there is no such folder."""
-        ...
-
-    def folders(self, folder: Path) -> tuple[str, ...]:
-        """The folders in it, sorted."""
+    def names(self, *folders: Path) -> tuple[tuple[str, ...], ...]:
+        """What is in each folder, sorted; nothing if there is no such folder."""
         ...
 
     def exists(self, path: Path) -> bool: ...
@@ -145,11 +177,28 @@ class Machine(Protocol):
         ...
 
     def locked(self, folder: Path) -> AbstractContextManager[None]:
-        """Hold the lock of `folder` against everybody; the kernel frees it when we die."""
+        """Hold the lock of `folder` against everybody; the kernel frees it when we die.
+
+        Whatever this thread changes while it holds one is changed under that one, or not at all.
+        """
         ...
 
-    def run(self, argv: Sequence[str], timeout: timedelta = SHORT, stdin: bytes = b"") -> Finished:
-        """Run a program to its end, with nothing of our environment but the path."""
+    def run(
+        self,
+        argv: Sequence[str],
+        timeout: timedelta = SHORT,
+        stdin: bytes = b"",
+        *,
+        repeatable: bool = False,
+    ) -> Finished:
+        """Run a program to its end, with nothing of our environment but the path.
+
+        Args:
+            argv: Program and arguments.
+            timeout: After it the program is killed.
+            stdin: What it reads.
+            repeatable: It may be run twice, where the first time its end was not heard of.
+        """
         ...
 
     def open(self, argv: Sequence[str], environ: Mapping[str, str]) -> Pipe:
@@ -185,3 +234,6 @@ def is_alive(machine: Machine, one: Row) -> bool:
     """That very process, not another one under its pid."""
     now = machine.row(one.pid)
     return now is not None and now.started == one.started
+
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
