@@ -37,7 +37,11 @@ DATA_FLOW_PATIENCE = timedelta(seconds=20)
 _SHORTEST_SECRET = 4
 """Shorter values are words and numbers that stand everywhere."""
 
-_PAUSE = 0.1
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.4
+_GROWTH = 1.5
+"""Of the pauses between two looks: on a busy machine many that wait must not be what keeps it busy."""
+
 _PULSE_SECONDS = 1.0
 
 Pulse = Callable[[], None]
@@ -288,7 +292,7 @@ def await_data_flow(
     """
     scraper = ArmScraper(host, running)
     began = beaten = time.monotonic()
-    lacking = "it was not read"
+    lacking, pause = "it was not read", _FIRST_PAUSE
     while time.monotonic() - began < patience.total_seconds():
         lacking = _lacking(scraper.read(), exporters)
         if not lacking:
@@ -304,7 +308,8 @@ def await_data_flow(
         if time.monotonic() - beaten >= _PULSE_SECONDS:
             pulse()
             beaten = time.monotonic()
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        pause = min(_GROWTH * pause, _LONGEST_PAUSE)
     raise _no_flow(host, running, patience, lacking, exporters)
 
 

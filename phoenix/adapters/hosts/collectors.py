@@ -30,7 +30,11 @@ READY_SECONDS = 20.0
 KEPT_REVISIONS = 3
 """Replaced pipelines whose configuration and environment a host keeps, so that going back needs nothing else."""
 
-_PAUSE = 0.02
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.1
+_GROWTH = 1.3
+"""Of the pauses between two looks: many that start at once must not be slowed down by being watched."""
+
 _PROBE = timedelta(seconds=2)
 _ATTEMPTS = 3
 _LINES = 5
@@ -252,7 +256,7 @@ class Collectors:
     def _await_ready(self, record: PlaceRecord) -> PlaceRecord:
         """Return once its telemetry answers, from a port that is really its own."""
         house, url = self._house, record.running().telemetry_url
-        deadline = time.monotonic() + READY_SECONDS
+        deadline, pause = time.monotonic() + READY_SECONDS, _FIRST_PAUSE
         while (standing := house.supervisor.look(record)).runs:
             pid = standing.record.identity.pid if standing.record.identity else 0
             with suppress(DependencyError):
@@ -263,7 +267,8 @@ class Collectors:
                 raise self._failure(
                     record.place, f"its telemetry does not answer after {READY_SECONDS:.0f} s"
                 )
-            time.sleep(_PAUSE)
+            time.sleep(pause)
+            pause = min(_GROWTH * pause, _LONGEST_PAUSE)
         raise self._failure(record.place, f"it {house.supervisor.exit_words(record)}")
 
     def _failure(self, place: str, why: str) -> DependencyError:
