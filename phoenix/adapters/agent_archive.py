@@ -66,4 +66,10 @@ def write_to(folder: Path) -> Path:
 
 
 def _sources(folder: Traversable) -> list[tuple[str, bytes]]:
-    return [(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.name.endswith(".py")]
+    found: list[tuple[str, bytes]] = []
+    for entry in folder.iterdir():
+        if entry.name.endswith(".py"):
+            found.append((entry.name, entry.read_bytes()))
+        elif entry.joinpath("__init__.py").is_file():
+            found += [(f"{entry.name}/{name}", content) for name, content in _sources(entry)]
+    return found

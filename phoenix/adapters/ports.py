@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from phoenix.adapters.machines.machine import Facts
+from phoenix.domain.load.run import LoadStatus
 from phoenix.domain.processes import Census
 
 Progress = Callable[[str], None]
@@ -98,23 +99,6 @@ class CensusSession(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LoadStatus:
-    """What the load generator achieves.
-
-    Attributes:
-        requested: Processes asked for.
-        achieved: Processes alive now.
-        spawned: Processes started since the beginning.
-        error: Why the generator ended early; "" while it runs or after a proper stop.
-    """
-
-    requested: int
-    achieved: int
-    spawned: int
-    error: str = ""
-
-
 class LoadSession(Protocol):
     """A running load; ends with the context that started it, when its driver dies, or at its deadline."""
 
@@ -196,9 +180,14 @@ class Host(Protocol):
     def open_census(self, owner: str, lifetime: timedelta) -> AbstractContextManager[CensusSession]: ...
 
     def start_load(
-        self, owner: str, patterns: Sequence[Mapping[str, object]], seed: int, lifetime: timedelta
+        self, owner: str, request: Mapping[str, object], lifetime: timedelta
     ) -> AbstractContextManager[LoadSession]:
-        """Start the processes and return once the requested population stands."""
+        """Start the processes of `request` (`LoadPlan.request`); return once the requested population stands.
+
+        Raises:
+            SpecError: It asks for what no host can do.
+            StateError: It asks for what this host does not allow; nothing was started.
+        """
         ...
 
     def fetch(self, url: str, timeout: timedelta) -> bytes:

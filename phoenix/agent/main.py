@@ -25,9 +25,9 @@ def _run(arguments: list[str]) -> int:
 
         return census.run()
     if arguments == ["load"]:
-        from phoenix.agent import load
+        from phoenix.agent.load import generator
 
-        return load.run()
+        return generator.run()
     if len(arguments) == 3 and arguments[:2] == ["strays", "--owner"]:
         from phoenix.agent import strays
 

@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 from phoenix.domain.criteria import Criterion, Kind, Role, allowed_kinds
 from phoenix.domain.durations import Duration, format_duration
 from phoenix.domain.errors import SpecError
-from phoenix.domain.load import LoadSpec
+from phoenix.domain.load.profile import LoadSpec
 from phoenix.domain.metrics import NATURES, Metric
 from phoenix.domain.patterns import check_pattern
 from phoenix.domain.phases import OnHostFailure, OnPromote

@@ -1,6 +1,6 @@
 """The plan: an experiment with everything resolved that a run needs, so that nothing it read can change under it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Self
@@ -63,14 +63,12 @@ class Plan:
     Attributes:
         baseline: The pipeline of today.
         candidate: The pipeline that may replace it.
-        load: The load generator's patterns; None where the spec asks for no load.
-        seed: Seed of the load.
+        load: What the load generator is asked for (`LoadPlan.request`); None where the spec asks for no load.
     """
 
     baseline: Arm
     candidate: Arm
-    load: Sequence[Mapping[str, object]] | None
-    seed: int
+    load: Mapping[str, object] | None
 
     def arm(self, variant: Variant) -> Arm:
         return self.baseline if variant is Variant.BASELINE else self.candidate
@@ -83,12 +81,12 @@ class Plan:
 
     def as_document(self) -> dict[str, object]:
         arms = {variant.value: self.arm(variant).as_document() for variant in Variant}
-        return {**arms, "load": self.load, "seed": self.seed}
+        return {**arms, "load": self.load}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         arms = {variant.value: Arm.from_document(document[variant.value]) for variant in Variant}
-        return cls(**arms, load=document["load"], seed=document["seed"])
+        return cls(**arms, load=document["load"])
 
 
 def lifetime(spec: ExperimentSpec) -> timedelta:

@@ -11,8 +11,8 @@ from phoenix.adapters.yaml.documents import load_mapping
 from phoenix.domain.errors import SpecError
 from phoenix.domain.experiment import ExperimentDocument, ExperimentSpec, read_document
 from phoenix.domain.findings import Finding, Severity, errors
-from phoenix.domain.load import LoadProfile, canonical_profile, parse_profile
-from phoenix.domain.load import plan as plan_load
+from phoenix.domain.load.plan import plan as plan_load
+from phoenix.domain.load.profile import LoadProfile, canonical_profile, parse_profile
 from phoenix.domain.metrics import Metric
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.samples import Variant
@@ -80,11 +80,10 @@ class Drafts:
         findings = (*faults, *(f for arm in arms.values() if arm for f in arm.findings))
         if errors(findings) or baseline is None or candidate is None:
             raise _refused(findings)
-        load, seed = None, 0
+        load = None
         if spec.load and profile:
-            planned = plan_load(profile, spec.load.processes, spec.load.seed)
-            load, seed = [pattern.message() for pattern in planned.patterns], spec.load.seed
-        plan = Plan(_arm(baseline), _arm(candidate), load, seed)
+            load = plan_load(profile, spec.load.processes, spec.load.seed).request()
+        plan = Plan(_arm(baseline), _arm(candidate), load)
         return Draft(_on_hosts(document, hosts), spec.targets, plan, findings)
 
     def _with_names(self, invalid: SpecError, content: object, folder: Path) -> SpecError:

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from phoenix.agent import image
-from phoenix.agent.image import Behaviour
+from phoenix.agent.load import image
+from phoenix.agent.load.image import Behaviour
 
 SOURCES = Path(image.__file__).parent / "elf"
 NATIVE = platform.machine()

@@ -11,8 +11,9 @@ import psutil
 import pytest
 import yaml
 
-from phoenix.agent.request import expand
-from phoenix.domain.load import parse_profile, plan
+from phoenix.agent.load.request import expand
+from phoenix.domain.load.plan import plan
+from phoenix.domain.load.profile import parse_profile
 
 pytestmark = pytest.mark.real
 

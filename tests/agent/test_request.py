@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.agent import request
+from phoenix.agent.load import request
 from phoenix.agent.protocol import RefusedError
 
 NS = 1_000_000_000

@@ -18,7 +18,7 @@ from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.targets import parse_target
 from tests.adapters.hosts.support import (
     CONFIG,
-    IDLE,
+    IDLE_LOAD,
     LONG,
     OTHER_CONFIG,
     REFUSED_CONFIG,
@@ -366,7 +366,7 @@ def test_the_census_shows_the_collectors(host):
 
 
 def test_a_load_stands_when_it_is_handed_out_and_is_gone_afterwards(host):
-    with host.start_load("exp-1", [IDLE], 1, LONG) as session:
+    with host.start_load("exp-1", IDLE_LOAD, LONG) as session:
         status = session.status()
         assert (status.requested, status.achieved, status.error) == (3, 3, "")
         assert host.leftovers("exp-1") != ()
@@ -383,7 +383,7 @@ def test_names_as_an_attacker_writes_them_are_refused(host, name):
         lambda: host.activate(name, lease),
         lambda: host.stop_collector(name),
         lambda: host.open_census(name, LONG).__enter__(),
-        lambda: host.start_load(name, [IDLE], 1, LONG).__enter__(),
+        lambda: host.start_load(name, IDLE_LOAD, LONG).__enter__(),
     ):
         with pytest.raises(SpecError):
             refused()

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from phoenix.agent.request import expand
+from phoenix.agent.load.request import expand, read_start
 from phoenix.domain.errors import SpecError
-from phoenix.domain.load import LoadSpec, critical_patterns, parse_profile, plan
+from phoenix.domain.load.plan import critical_patterns, plan
+from phoenix.domain.load.profile import LoadSpec, parse_profile
 from phoenix.domain.patterns import check_pattern
 
 SHIPPED = ("realistic", "high-cardinality")
@@ -100,12 +101,11 @@ def test_critical_patterns_are_those_of_services_that_really_run():
     assert re.search("^shard-[0-9]{4}$", child.name)
 
 
-def test_the_start_message_is_what_the_agent_reads():
-    message = plan(_shipped("realistic"), 120, seed=9).start_message(
-        run_dir="/r", owner="o", deadline_seconds=5
-    )
-    assert message.keys() == {"v", "type", "run_dir", "owner", "deadline_seconds", "seed", "patterns"}
-    assert (message["v"], message["type"], message["seed"]) == (1, "start", 9)
+def test_the_request_is_what_the_agent_reads():
+    planned = plan(_shipped("realistic"), 120, seed=9)
+    where = {"v": 1, "type": "start", "run_dir": "/r", "owner": "o", "deadline_seconds": 5}
+    assert len(read_start({**where, **planned.request()}).children) == 120
+    assert planned.request()["seed"] == 9
 
 
 @pytest.mark.parametrize(

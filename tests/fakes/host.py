@@ -8,6 +8,7 @@ from datetime import timedelta
 from hashlib import sha256
 from itertools import count
 from threading import RLock
+from typing import cast
 
 from phoenix.adapters.hosts.marks import check_owner, check_place, revision_number
 from phoenix.adapters.machines.machine import Facts
@@ -15,10 +16,10 @@ from phoenix.adapters.ports import (
     CollectorLaunch,
     Host,
     Lease,
-    LoadStatus,
     RunningCollector,
 )
 from phoenix.domain.errors import DependencyError, PhoenixError, SpecError, StateError
+from phoenix.domain.load.run import LoadStatus
 from phoenix.domain.processes import Census, Process
 
 Answer = Callable[[RunningCollector, str], bytes]
@@ -205,11 +206,11 @@ class FakeHost(Host):
     def start_load(
         self,
         owner: str,
-        patterns: Sequence[Mapping[str, object]],
-        seed: int,  # noqa: ARG002
+        request: Mapping[str, object],
         lifetime: timedelta,  # noqa: ARG002
     ) -> Generator["_FakeLoad"]:
-        requested = sum(int(str(pattern["count"])) for pattern in patterns)
+        patterns = cast("Sequence[Mapping[str, int]]", request["patterns"])
+        requested = sum(pattern["count"] for pattern in patterns)
         with self._session(check_owner(owner), "load"):
             yield _FakeLoad(lambda: self.load_status or LoadStatus(requested, requested, requested))
 

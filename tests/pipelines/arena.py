@@ -20,7 +20,8 @@ from phoenix.adapters.ports import CollectorLaunch, Host, Lease, RunningCollecto
 from phoenix.adapters.scraping.exposition import ExpositionParser
 from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.composition import Phoenix, compose
-from phoenix.domain.load import Cpu, CpuShape, LoadPattern, PlannedPattern
+from phoenix.domain.load.plan import PlannedPattern
+from phoenix.domain.load.profile import Cpu, CpuShape, LoadPattern
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.manifests.slots import slot_config
 from tests.pipelines.kernel import Kernel
@@ -140,7 +141,7 @@ def main() -> None:
     lease = host.acquire(OWNER, LIFETIME)
     try:
         with ExitStack() as stack:
-            stack.enter_context(host.start_load(OWNER, POPULATION, 7, LIFETIME))
+            stack.enter_context(host.start_load(OWNER, {"seed": 7, "patterns": POPULATION}, LIFETIME))
             await_memory()
             running = {
                 name: start(phoenix, host, lease, folder, place, name)

@@ -51,8 +51,8 @@ def document(name: str = "topk-on-web", **changes: object) -> dict[str, object]:
     }
     envelope = {"apiVersion": "phoenix.io/v1alpha1", "kind": "Experiment", "metadata": {"name": name}}
     spec = {**SPEC, **changes}
-    load = None if spec.get("load") is None else []
-    plan = Plan(**arms, load=load, seed=7)
+    load = None if spec.get("load") is None else {"seed": 7, "patterns": []}
+    plan = Plan(**arms, load=load)
     return {"document": {**envelope, "spec": spec}, "plan": plan.as_document()}
 
 

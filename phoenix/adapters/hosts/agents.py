@@ -42,7 +42,7 @@ class Agents:
 
     @contextmanager
     def load(
-        self, owner: str, patterns: Sequence[Mapping[str, object]], seed: int, lifetime: timedelta
+        self, owner: str, request: Mapping[str, object], lifetime: timedelta
     ) -> Generator[AgentLoadSession]:
         run = self.run_folder(owner) / LOAD
         # An earlier load of this owner, whose driver was killed a moment ago.
@@ -53,10 +53,10 @@ class Agents:
             demand_executable(self._machine, run.parent)
         try:
             with self._agent(owner, LOAD, lifetime) as agent:
-                start = {"run_dir": str(run), "owner": owner, "seed": seed, "patterns": list(patterns)}
+                start = {"run_dir": str(run), "owner": owner, "deadline_seconds": lifetime.total_seconds()}
                 deadline = time.monotonic() + _HELLO_SECONDS
                 agent.receive(deadline)
-                agent.send(deadline, "start", deadline_seconds=lifetime.total_seconds(), **start)
+                agent.send(deadline, "start", **request, **start)
                 session = AgentLoadSession(agent)
                 session.await_population(timedelta(seconds=READY_SECONDS))
                 yield session

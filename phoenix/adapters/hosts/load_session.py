@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 from phoenix.adapters.hosts.agent_process import AgentProcess, Message
-from phoenix.adapters.ports import LoadStatus
 from phoenix.domain.errors import DependencyError
+from phoenix.domain.load.run import LoadStatus
 
 READY_SECONDS = 120.0
 """5,000 processes stand after some 3 s; the rest is for a busy host."""
@@ -63,4 +64,4 @@ class AgentLoadSession:
             )
 
     def _end(self, why: str) -> None:
-        self._status = LoadStatus(self._status.requested, 0, self._status.spawned, why)
+        self._status = replace(self._status, achieved=0, active=0, error=why)

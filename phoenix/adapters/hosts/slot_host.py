@@ -223,9 +223,9 @@ class SlotHost:
         return self._agents().census(check_owner(owner), lifetime)
 
     def start_load(
-        self, owner: str, patterns: Sequence[Mapping[str, object]], seed: int, lifetime: timedelta
+        self, owner: str, request: Mapping[str, object], lifetime: timedelta
     ) -> AbstractContextManager[LoadSession]:
-        return self._agents().load(check_owner(owner), patterns, seed, lifetime)
+        return self._agents().load(check_owner(owner), request, lifetime)
 
     def fetch(self, url: str, timeout: timedelta) -> bytes:
         return self._fetcher.get(url, timeout)

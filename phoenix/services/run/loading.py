@@ -19,11 +19,11 @@ def start_load(run: Run) -> None:
     if run.plan.load is None:
         run.note("load", {"processes": 0})
         return
-    patterns = run.plan.load
+    request = run.plan.load
 
     def start(host: Host) -> None:
         with run.step(f"load@{host.name}") as outcome:
-            load = host.start_load(run.id, patterns, run.plan.seed, lifetime(run.spec))
+            load = host.start_load(run.id, request, lifetime(run.spec))
             session = run.sessions.setdefault(host.name, ExitStack()).enter_context(load)
             run.loads.append(session)
             status = session.status()

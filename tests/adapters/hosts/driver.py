@@ -7,7 +7,7 @@ from pathlib import Path
 
 from phoenix.adapters.hosts.slot_host import SlotHost
 from phoenix.domain.errors import StateError
-from tests.adapters.hosts.support import IDLE, LONG, launch, local_host
+from tests.adapters.hosts.support import IDLE_LOAD, LONG, launch, local_host
 
 
 def say(word: str) -> None:
@@ -29,7 +29,7 @@ def clear(host: SlotHost) -> None:
 
 
 def sessions(host: SlotHost) -> None:
-    with host.open_census("exp-1", LONG) as census, host.start_load("exp-1", [IDLE], 1, LONG):
+    with host.open_census("exp-1", LONG) as census, host.start_load("exp-1", IDLE_LOAD, LONG):
         census.take([], LONG)
         say("ready")
         signal.pause()

@@ -17,7 +17,7 @@ from phoenix.composition import compose
 
 PATIENCE_SECONDS = 20.0
 LONG = timedelta(seconds=120)
-IDLE = {"name": "idle-{n}", "count": 3, "cpu": {"shape": "idle"}}
+IDLE_LOAD = {"seed": 1, "patterns": [{"name": "idle-{n}", "count": 3, "cpu": {"shape": "idle"}}]}
 
 CONFIG = """
 receivers: {host_metrics: {collection_interval: 1s, scrapers: {load: {}}}}

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.adapters.hosts.support import LONG, assert_gone, await_that, launch, of_folder
+from tests.adapters.hosts.support import IDLE_LOAD, LONG, assert_gone, await_that, launch, of_folder
 
 pytestmark = pytest.mark.real
 
@@ -139,7 +139,7 @@ def test_no_child_holds_a_session_open(host):
 def test_a_killed_agent_is_told(host, folder):
     from phoenix.domain.errors import DependencyError
 
-    with host.start_load("exp-1", [{"name": "idle", "count": 2, "cpu": {"shape": "idle"}}], 1, LONG) as load:
+    with host.start_load("exp-1", IDLE_LOAD, LONG) as load:
         agent = next(pid for pid, name in of_folder(folder).items() if name.startswith("python"))
         os.kill(agent, signal.SIGKILL)
         await_that(lambda: load.status().error, "the load says that it ended")

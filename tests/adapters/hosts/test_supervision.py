@@ -271,7 +271,9 @@ def test_the_marks_of_a_process_are_read_and_nothing_else_of_its_environment():
 
 def test_a_load_that_the_agent_refuses_is_told_in_its_words(host, folder):
     refused = host.start_load(
-        "exp-1", [{"name": "a/b", "count": 1, "cpu": {"shape": "idle"}}], 1, timedelta(seconds=9)
+        "exp-1",
+        {"seed": 1, "patterns": [{"name": "a/b", "count": 1, "cpu": {"shape": "idle"}}]},
+        timedelta(seconds=9),
     )
     with pytest.raises(DependencyError, match="process name"), refused:
         pass

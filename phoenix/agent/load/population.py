@@ -8,8 +8,9 @@ import shutil
 import signal
 import time
 
-from phoenix.agent import image, procfs, protocol, strays
-from phoenix.agent.request import MAXIMUM_MEMORY_SHARE, Child, Start
+from phoenix.agent import procfs, protocol, strays
+from phoenix.agent.load import image
+from phoenix.agent.load.request import MAXIMUM_MEMORY_SHARE, Child, Start
 
 _TERM_SECONDS = 2.0
 _KILL_SECONDS = 10.0

@@ -10,8 +10,8 @@ from collections import deque
 from typing import Any
 
 from phoenix.agent import protocol, wake
-from phoenix.agent.population import Population
-from phoenix.agent.request import Start, read_start
+from phoenix.agent.load.population import Population
+from phoenix.agent.load.request import Start, read_start
 
 _STDIN = 0
 _BATCH = 64

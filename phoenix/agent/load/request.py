@@ -8,7 +8,7 @@ import re
 from typing import Any, Callable, NamedTuple
 
 from phoenix.agent import protocol
-from phoenix.agent.image import Behaviour
+from phoenix.agent.load.image import Behaviour
 
 MAXIMUM_PROCESSES = 5000
 MAXIMUM_MEMORY_SHARE = 0.5

@@ -1,0 +1,1 @@
+"""`load`: simulated processes that die with the one that started them."""

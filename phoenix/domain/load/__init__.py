@@ -1,0 +1,1 @@
+"""Load simulation: profiles, what they come to, and load runs."""
