@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from phoenix.domain.deployment import Owed, Revision, TargetRecord
+from phoenix.domain.load.run import LoadEnding, LoadRun, LoadStatus
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
 from phoenix.domain.samples import Scrape
@@ -165,4 +166,61 @@ class TargetStore(Protocol):
 
     def select(self, labels: Mapping[str, str]) -> tuple[TargetRecord, ...]:
         """Those that have every one of `labels` with that value, by name; no labels select all."""
+        ...
+
+
+class LoadRunStore(Protocol):
+    """Load runs. Every verb is one transaction.
+
+    Raises (every verb about one run but `get`): StateError `unknown_load_run` if there is none of that id.
+    """
+
+    def create(self, run: LoadRun) -> None: ...
+
+    def get(self, reference: str) -> LoadRun:
+        """By id, else the newest of that name. StateError `unknown_load_run` names near matches."""
+        ...
+
+    def list(self, *, limit: int = 100) -> tuple[LoadRun, ...]:
+        """Newest first."""
+        ...
+
+    def unfinished(self) -> tuple[LoadRun, ...]:
+        """All that are not over, newest first."""
+        ...
+
+    def claim(self, load: str, driver: Driver, *, instead_of: Driver | None) -> LoadRun:
+        """Become its driver in one step, if its driver still is `instead_of`.
+
+        Raises:
+            StateError: Code `driven`, if somebody else was faster; `load_over`, if it is over.
+        """
+        ...
+
+    def release(self, load: str) -> None:
+        """Nobody drives it any more."""
+        ...
+
+    def update(self, load: str, hosts: Mapping[str, LoadStatus]) -> LoadRun:
+        """Say that the driver lives, and what each of these hosts achieves; what is over stays as it is.
+
+        Returns:
+            The run, with a stop request if there is one.
+        """
+        ...
+
+    def running(self, load: str, at: datetime) -> None:
+        """All processes stand since `at`; nothing if it stands already or is about to end."""
+        ...
+
+    def request_stop(self, load: str, reason: str) -> None:
+        """The first request stands; a later one, or one for what is ending already, changes nothing."""
+        ...
+
+    def end(self, load: str, ending: LoadEnding) -> LoadRun:
+        """Write why it ends, before anything is ended; the first reason stands."""
+        ...
+
+    def finish(self, load: str) -> LoadRun:
+        """Nothing of it is left; nobody drives it. ValueError if nobody said before why it ends."""
         ...

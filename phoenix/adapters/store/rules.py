@@ -63,6 +63,17 @@ def unknown_target_name(name: str, known: Iterable[str]) -> StateError:
     )
 
 
+def unknown_load_run(reference: str, known: Iterable[str]) -> StateError:
+    """The error for a load run that is not there, with what it may have meant."""
+    near, guess = _near(reference, known)
+    return StateError(
+        f"There is no load run {reference!r}{guess}",
+        code="unknown_load_run",
+        hint="phoenix loadsim status",
+        details={"load": reference, "near": near},
+    )
+
+
 def check_claim(experiment: str, driver: Driver | None, instead_of: Driver | None) -> None:
     """Refuse a second driver.
 

@@ -151,3 +151,28 @@ TARGETS = Table(
     Column("labels", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+LOAD_RUNS = Table(
+    "load_runs",
+    METADATA,
+    _counter("number"),
+    Column("id", String, nullable=False, unique=True),
+    Column("name", String, nullable=False, index=True),
+    Column("experiment", String, nullable=False),
+    Column("profile", String, nullable=False),
+    Column("targets", JSON, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("hosts", JSON, nullable=False),
+    Column("ending", JSON(none_as_null=True)),
+    Column("driver_machine", String),
+    Column("driver_pid", BigInteger),
+    Column("driver_started", BigInteger),
+    Column("heartbeat_at", UtcDateTime),
+    Column("stop_requested", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("deadline", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+"""No foreign key to `experiments`: a load run is told of after its experiment was deleted."""
