@@ -56,14 +56,15 @@ def test_cpu_is_a_share_of_the_period():
         ],
         1,
     )
-    assert (steady.behaviour.busy_ns, steady.behaviour.period_ns) == (NS // 100, NS // 2)
-    assert (spiky.behaviour.busy_ns, spiky.behaviour.period_ns) == (NS, 10 * NS)
+    assert (steady.behaviour.busy_ns.values, steady.behaviour.period_ns) == ((NS // 100,), NS // 2)
+    assert (spiky.behaviour.busy_ns.values, spiky.behaviour.period_ns) == ((NS,), 10 * NS)
 
 
 def test_growth_needs_no_cpu():
     growth = {"bytes_per_second": 4096, "maximum_bytes": 10_000}
     (child,) = request.expand([_pattern(count=1, growth=growth)], 1)
-    assert child.behaviour[:4] == (0, 4096, 12288, 0)
+    assert child.behaviour.memory_bytes == ((3333, 6666, 10_000), 1, 2)
+    assert child.behaviour.busy_ns.values == (0,)
     assert child.behaviour.period_ns == NS
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
 from typing import Any, Callable, NamedTuple
 
 from phoenix.agent import protocol
-from phoenix.agent.load.image import Behaviour
+from phoenix.agent.load.image import Behaviour, Steps
 
 MAXIMUM_PROCESSES = 5000
 MAXIMUM_MEMORY_SHARE = 0.5
@@ -16,6 +17,7 @@ MAXIMUM_MEMORY_SHARE = 0.5
 
 STEADY_PERIOD_SECONDS = 0.5
 GROWTH_PERIOD_SECONDS = 1.0
+_GROWTH_STEPS = 64
 _MAXIMUM_CORES = 1.0  # a simulated process has one thread
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@-]{0,199}")
@@ -118,15 +120,21 @@ def _behaviour(pattern: dict[str, Any], draw: random.Random) -> Behaviour:
     growth: dict[str, Any] = pattern.get("growth") or {}
     if growth and not period:
         period = GROWTH_PERIOD_SECONDS
-    maximum = max(memory, int(growth.get("maximum_bytes", 0)))
     return Behaviour(
-        memory_bytes=memory,
-        growth_bytes=round(float(growth.get("bytes_per_second", 0)) * period),
-        reserve_bytes=-(-maximum // _PAGE) * _PAGE,
-        busy_ns=round(cores * period * _NS),
         period_ns=round(period * _NS),
         phase_ns=round(draw.random() * period * _NS),
+        busy_ns=Steps((round(cores * period * _NS),)),
+        memory_bytes=_growing(memory, growth, period) if growth else Steps((memory,)),
     )
+
+
+def _growing(low: int, growth: dict[str, Any], period: float) -> Steps:
+    """From `low` to the maximum, where it stays; cycles share a step where they are many."""
+    high = max(low, int(growth["maximum_bytes"]))
+    cycles = max(1, math.ceil((high - low) / (float(growth["bytes_per_second"]) * period)))
+    steps = min(cycles, _GROWTH_STEPS)
+    values = (low + (high - low) * number // steps for number in range(1, steps + 1))
+    return Steps(tuple(values), hold=-(-cycles // steps), loop=steps - 1)
 
 
 def _cycle(cpu: dict[str, Any]) -> tuple[float, float]:
