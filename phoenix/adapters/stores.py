@@ -197,8 +197,8 @@ class LoadRunStore(Protocol):
         """
         ...
 
-    def release(self, load: str) -> None:
-        """Nobody drives it any more."""
+    def release(self, load: str, left: Mapping[str, str]) -> LoadRun:
+        """Nobody drives it any more; `left` says by target what stands in the way of its end."""
         ...
 
     def update(self, load: str, hosts: Mapping[str, LoadStatus]) -> LoadRun:

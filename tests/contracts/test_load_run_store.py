@@ -74,6 +74,7 @@ def test_a_run_comes_back_as_it_was(store: LoadRunStore):
         state=LoadState.ENDED,
         hosts={"local": WHOLE, "ssh://ops@web-1": HALF},
         ending=REFUSED,
+        left={"ssh://ops@web-1": "it does not answer"},
         heartbeat_at=START,
         stop_requested="enough",
         started_at=START + timedelta(seconds=1),
@@ -134,7 +135,7 @@ def test_an_unknown_one_is_refused_with_what_is_near(store: LoadRunStore):
 USES: dict[str, Callable[[LoadRunStore], object]] = {
     "get": lambda store: store.get("load-none"),
     "claim": lambda store: store.claim("load-none", KEEPER, instead_of=None),
-    "release": lambda store: store.release("load-none"),
+    "release": lambda store: store.release("load-none", {}),
     "update": lambda store: store.update("load-none", {}),
     "running": lambda store: store.running("load-none", START),
     "request_stop": lambda store: store.request_stop("load-none", "x"),
@@ -203,9 +204,18 @@ def test_what_is_over_is_not_claimed(store: LoadRunStore):
 
 def test_a_release_is_for_the_next_one_to_claim(store: LoadRunStore):
     store.create(a_run())
-    store.release("load-aaaaaaaa")
-    assert store.get("evening").driver is None
+    released = store.release("load-aaaaaaaa", {"local": "process 7\x00"})
+    assert released == store.get("evening")
+    assert (released.driver, released.left) == (None, {"local": "process 7\\x00"})
     assert store.claim("load-aaaaaaaa", KEEPER, instead_of=None).driver == KEEPER
+
+
+def test_what_is_over_has_nothing_left(store: LoadRunStore):
+    store.create(a_run())
+    store.end("load-aaaaaaaa", STOPPED)
+    store.release("load-aaaaaaaa", {"local": "process 7"})
+    assert store.finish("load-aaaaaaaa").left == {}
+    assert store.get("evening").left == {}
 
 
 def test_an_update_beats_and_replaces_what_it_is_told_of_only(store: LoadRunStore):
@@ -261,7 +271,7 @@ def test_what_is_over_stays_as_it_is(store: LoadRunStore):
     store.end("load-aaaaaaaa", REFUSED)
     store.running("load-aaaaaaaa", START)
     store.request_stop("load-aaaaaaaa", "late")
-    store.release("load-aaaaaaaa")
+    store.release("load-aaaaaaaa", {"local": "process 7"})
     assert store.update("load-aaaaaaaa", {"local": HALF}) == over
     assert store.get("evening") == over
     assert store.unfinished() == ()

@@ -46,8 +46,8 @@ class FakeLoadRunStore(LoadRunStore):
     def claim(self, load: str, driver: Driver, *, instead_of: Driver | None) -> LoadRun:
         return self._change(load, lambda run: load_changes.claimed(run, driver, instead_of, self._now()))
 
-    def release(self, load: str) -> None:
-        self._change(load, load_changes.released)
+    def release(self, load: str, left: Mapping[str, str]) -> LoadRun:
+        return self._change(load, lambda run: load_changes.released(run, left))
 
     def update(self, load: str, hosts: Mapping[str, LoadStatus]) -> LoadRun:
         return self._change(load, lambda run: load_changes.updated(run, hosts, self._now()))

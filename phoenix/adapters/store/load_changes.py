@@ -32,6 +32,7 @@ def stored(run: LoadRun) -> LoadRun:
         targets=tuple(exact(target) for target in run.targets),
         request=plain(run.request),
         hosts=_stored_hosts(run.hosts),
+        left=_stored_words(run.left),
         ending=run.ending and _stored_ending(run.ending),
         stop_requested=None if run.stop_requested is None else storable(run.stop_requested),
     )
@@ -50,9 +51,9 @@ def claimed(run: LoadRun, driver: Driver, instead_of: Driver | None, now: dateti
     return replace(run, driver=driver, heartbeat_at=as_utc(now))
 
 
-def released(run: LoadRun) -> LoadRun:
-    """With nobody who drives it."""
-    return run if run.driver is None else replace(run, driver=None)
+def released(run: LoadRun, left: Mapping[str, str]) -> LoadRun:
+    """With nobody who drives it, and what is left where."""
+    return run if run.is_over else replace(run, driver=None, left=_stored_words(left))
 
 
 def updated(run: LoadRun, hosts: Mapping[str, LoadStatus], now: datetime) -> LoadRun:
@@ -89,7 +90,7 @@ def finished(run: LoadRun, now: datetime) -> LoadRun:
         return run
     if run.ending is None:
         raise ValueError(f"{run.id} cannot be over: nobody said why")
-    return replace(run, state=LoadState.ENDED, ended_at=as_utc(now), driver=None)
+    return replace(run, state=LoadState.ENDED, ended_at=as_utc(now), driver=None, left={})
 
 
 def driven(run: LoadRun) -> StateError:
@@ -114,6 +115,10 @@ def duplicate(load: str) -> StateError:
 
 def _stored_hosts(hosts: Mapping[str, LoadStatus]) -> dict[str, LoadStatus]:
     return {exact(target): replace(one, error=storable(one.error)) for target, one in hosts.items()}
+
+
+def _stored_words(left: Mapping[str, str]) -> dict[str, str]:
+    return {exact(target): storable(words) for target, words in left.items()}
 
 
 def _stored_ending(why: LoadEnding) -> LoadEnding:

@@ -71,8 +71,8 @@ class SqlLoadRunStore(LoadRunStore):
     def claim(self, load: str, driver: Driver, *, instead_of: Driver | None) -> LoadRun:
         return self._change(load, lambda run: load_changes.claimed(run, driver, instead_of, self._now()))
 
-    def release(self, load: str) -> None:
-        self._change(load, load_changes.released)
+    def release(self, load: str, left: Mapping[str, str]) -> LoadRun:
+        return self._change(load, lambda run: load_changes.released(run, left))
 
     def update(self, load: str, hosts: Mapping[str, LoadStatus]) -> LoadRun:
         return self._change(load, lambda run: load_changes.updated(run, hosts, self._now()))
@@ -115,6 +115,7 @@ def _row(run: LoadRun) -> dict[str, Any]:
         "request": dict(run.request),
         "state": str(run.state),
         "hosts": {target: status.as_document() for target, status in run.hosts.items()},
+        "left_over": dict(run.left),
         "ending": None if run.ending is None else asdict(run.ending),
         **driver_row(run.driver),
     }
@@ -128,6 +129,7 @@ def _run(row: RowMapping) -> LoadRun:
         state=LoadState(row["state"]),
         hosts={target: LoadStatus.from_document(status) for target, status in row["hosts"].items()},
         ending=_ending(row["ending"]),
+        left=row["left_over"],
         driver=driver_of(row),
     )
 

@@ -165,6 +165,7 @@ LOAD_RUNS = Table(
     Column("state", String, nullable=False, index=True),
     Column("hosts", JSON, nullable=False),
     Column("ending", JSON(none_as_null=True)),
+    Column("left_over", JSON, nullable=False),
     Column("driver_machine", String),
     Column("driver_pid", BigInteger),
     Column("driver_started", BigInteger),

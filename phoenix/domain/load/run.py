@@ -128,10 +128,6 @@ class LoadStatus:
         return cls(**found)
 
 
-NOTHING_YET = LoadStatus(requested=0, achieved=0, spawned=0)
-"""Of a host whose generator has said nothing yet."""
-
-
 @dataclass(frozen=True, slots=True)
 class LoadRun:
     """One load run as the store keeps it.
@@ -148,6 +144,7 @@ class LoadRun:
         deadline: When it ends by itself, UTC.
         hosts: By target, what its generator said last; a host that said nothing has no entry.
         ending: How it ends or ended; None while it runs.
+        left: By target, what a host still has or why it could not be asked; empty where all were cleaned up.
         driver: The process that keeps it; None when nobody does.
         heartbeat_at: When that said last that it lives, UTC.
         stop_requested: The reason of a stop request; None where nobody asked.
@@ -166,6 +163,7 @@ class LoadRun:
     deadline: datetime
     hosts: Mapping[str, LoadStatus] = field(default_factory=dict[str, LoadStatus])
     ending: LoadEnding | None = None
+    left: Mapping[str, str] = field(default_factory=dict[str, str])
     driver: Driver | None = None
     heartbeat_at: datetime | None = None
     stop_requested: str | None = None

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String, nullable=False),
         sa.Column("hosts", sa.JSON, nullable=False),
         sa.Column("ending", sa.JSON),
+        sa.Column("left_over", sa.JSON, nullable=False),
         sa.Column("driver_machine", sa.String),
         sa.Column("driver_pid", sa.BigInteger),
         sa.Column("driver_started", sa.BigInteger),
