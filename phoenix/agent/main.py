@@ -25,9 +25,9 @@ def _run(arguments: list[str]) -> int:
 
         return census.run()
     if arguments == ["load"]:
-        from phoenix.agent.load import generator
+        from phoenix.agent.load import guard
 
-        return generator.run()
+        return guard.run()
     if len(arguments) == 3 and arguments[:2] == ["strays", "--owner"]:
         from phoenix.agent import strays
 

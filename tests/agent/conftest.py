@@ -1,5 +1,6 @@
 """The agent as a child process that tests talk to, and the process table as the kernel shows it."""
 
+import contextlib
 import json
 import os
 import select
@@ -89,6 +90,24 @@ def children_of(pid):
     return [int(part) for part in path.read_text().split()] if path.exists() else []
 
 
+def simulated_by(load):
+    """PIDs of a load's processes: the children of its generator, which is the guard's only child."""
+    (generator,) = children_of(load.pid)
+    return children_of(generator)
+
+
+def marked(owner):
+    """PIDs that carry an owner's mark, by a scan of the process table without our own code."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                environ = (folder / "environ").read_bytes().split(b"\0")
+                if f"PHOENIX_OWNER={owner}".encode() in environ:
+                    found.append(int(folder.name))
+    return found
+
+
 def wait_until(condition, what):
     """Poll until `condition()` is true."""
     pause = threading.Event()
@@ -142,7 +161,7 @@ def load(agent, tmp_path):
     """Starts a load: `load(patterns, ...)` returns the agent after its `ready`."""
     number = iter(range(100))
 
-    def start(patterns, *, seed=7, deadline_seconds=120, until="ready", owner=None, **options):
+    def start(patterns, *, seed=7, deadline_seconds=120, until="ready", owner=None, more=None, **options):
         running = agent("load", **options)
         running.expect("hello")
         running.owner = owner or f"test-{os.getpid()}-{running.pid}"
@@ -154,6 +173,7 @@ def load(agent, tmp_path):
             seed=seed,
             deadline_seconds=deadline_seconds,
             patterns=patterns,
+            **(more or {}),
         )
         running.first = running.expect(until) if until else None
         return running
@@ -182,6 +202,8 @@ class Tools:
 
     rows_of = staticmethod(rows_of)
     children_of = staticmethod(children_of)
+    simulated_by = staticmethod(simulated_by)
+    marked = staticmethod(marked)
     wait_until = staticmethod(wait_until)
     find_python39 = staticmethod(find_python39)
     pattern = staticmethod(pattern)

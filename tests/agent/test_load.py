@@ -18,7 +18,6 @@ from phoenix.domain.load.profile import parse_profile
 pytestmark = pytest.mark.real
 
 MIB = 1 << 20
-ENDINGS = ["stop", "eof", "signal", "deadline", "killed"]
 
 
 def _plan(name, processes):
@@ -36,7 +35,9 @@ def test_the_process_table_shows_exactly_the_plan(load, census, strays, tools, s
     planned = _plan(*size)
     running = load([p.message() for p in planned.patterns])
     assert running.first["achieved"] == running.first["requested"] == size[1]
-    rows = [row for row in tools.rows_of(census.tick()).values() if row["ppid"] == running.pid]
+    rows = [
+        row for row in tools.rows_of(census.tick()).values() if row["ppid"] in tools.children_of(running.pid)
+    ]
     children = expand([p.message() for p in planned.patterns], 7)
     assert Counter(row["name"] for row in rows) == Counter(child.name for child in children)
     lines = Counter(tuple(psutil.Process(row["pid"]).cmdline()) for row in rows)
@@ -47,33 +48,6 @@ def test_the_process_table_shows_exactly_the_plan(load, census, strays, tools, s
     assert running.wait() == 0
     assert strays(running.owner) == []
     assert not running.run_dir.exists()
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_nothing_is_left_whatever_the_end(load, strays, tools, ending):
-    busy = {"cpu": {"shape": "steady", "cores": 0.01}, "memory_bytes": [MIB, MIB]}
-    patterns = [tools.pattern("idle-{n}", 20), tools.pattern("busy", 5, **busy)]
-    running = load(patterns, deadline_seconds=1 if ending == "deadline" else 60)
-    pids = [psutil.Process(pid) for pid in tools.children_of(running.pid)]
-    assert len(pids) == 25
-    match ending:
-        case "stop":
-            running.send(type="stop")
-        case "eof":
-            running.close_input()
-        case "signal":
-            running.process.terminate()
-        case "killed":
-            running.process.kill()
-    if ending == "killed":
-        running.wait()
-    else:
-        stopped = running.expect("stopped")
-        assert (stopped["reason"], stopped["left"]) == (ending, 0)
-        assert running.wait() == 0
-        assert not running.run_dir.exists()
-    tools.wait_until(lambda: not any(process.is_running() for process in pids), "all processes are gone")
-    assert strays(running.owner) == []
 
 
 def test_a_stop_right_behind_the_start_is_heard(agent, tmp_path, tools):
@@ -94,7 +68,7 @@ def test_a_stop_right_behind_the_start_is_heard(agent, tmp_path, tools):
 
 def test_stopped_processes_are_ended_too(load, tools):
     running = load([tools.pattern("stubborn", 3)])
-    for pid in tools.children_of(running.pid):
+    for pid in tools.simulated_by(running):
         os.kill(pid, signal.SIGSTOP)
     running.send(type="stop")
     assert running.expect("stopped")["left"] == 0
@@ -115,7 +89,7 @@ def test_an_agent_with_the_mark_does_not_find_itself(agent):
 
 def test_the_environment_holds_the_mark_only(load, tools):
     running = load([tools.pattern("bare")])
-    (pid,) = tools.children_of(running.pid)
+    (pid,) = tools.simulated_by(running)
     assert psutil.Process(pid).environ() == {"PHOENIX_OWNER": running.owner}
     assert {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()} == {"/dev/null"}
     assert psutil.Process(pid).exe() == str(running.run_dir / "0" / "bare")
@@ -125,7 +99,7 @@ def test_the_environment_holds_the_mark_only(load, tools):
 def test_names_longer_than_the_kernel_keeps_are_shown_whole(load, census, tools):
     name = "a-service-with-a-name-of-more-than-fifteen-bytes"
     running = load([tools.pattern(name)])
-    (pid,) = tools.children_of(running.pid)
+    (pid,) = tools.simulated_by(running)
     assert tools.rows_of(census.tick())[pid]["name"] == name
     assert Path(f"/proc/{pid}/comm").read_text() == name[:15] + "\n"
 
@@ -140,7 +114,7 @@ def test_cpu_is_used_as_asked(load, census, tools):
         return {
             r["pid"]: (r["name"], r["utime_ticks"] + r["stime_ticks"])
             for r in rows
-            if r["ppid"] == running.pid
+            if r["ppid"] in tools.children_of(running.pid)
         }
 
     first = census.tick()
@@ -160,11 +134,16 @@ def test_cpu_is_used_as_asked(load, census, tools):
 
 
 def test_memory_is_held_as_asked(load, census, tools):
-    running = load([tools.pattern("idle", 3), tools.pattern("large", 3, memory_bytes=[8 * MIB, 8 * MIB])])
+    running = load(
+        [
+            tools.pattern("idle", 3),
+            tools.pattern("large", 3, memory={"shape": "steady", "bytes": [8 * MIB, 8 * MIB]}),
+        ]
+    )
 
     def resident():
         rows = tools.rows_of(census.tick()).values()
-        return [(r["name"], r["rss_bytes"]) for r in rows if r["ppid"] == running.pid]
+        return [(r["name"], r["rss_bytes"]) for r in rows if r["ppid"] in tools.children_of(running.pid)]
 
     tools.wait_until(
         lambda: all(size >= 8 * MIB for name, size in resident() if name == "large"), "memory is there"
@@ -174,10 +153,9 @@ def test_memory_is_held_as_asked(load, census, tools):
 
 
 def test_memory_grows_to_its_maximum(load, census, tools):
-    growth = {"bytes_per_second": 4 * MIB, "maximum_bytes": 3 * MIB}
-    cpu = {"shape": "steady", "cores": 0.01}
-    running = load([tools.pattern("leak", memory_bytes=[MIB, MIB], growth=growth, cpu=cpu)])
-    (pid,) = tools.children_of(running.pid)
+    memory = {"shape": "growing", "bytes": [MIB, 3 * MIB], "period_seconds": 0.64}
+    running = load([tools.pattern("leak", memory=memory)])
+    (pid,) = tools.simulated_by(running)
     sizes = []
 
     def is_full():
@@ -191,11 +169,11 @@ def test_memory_grows_to_its_maximum(load, census, tools):
 
 def test_processes_are_replaced_at_their_age(load, tools):
     running = load([tools.pattern("job", 4, lifetime_seconds=[1, 1]), tools.pattern("stays", 2)])
-    before = _table(tools.children_of(running.pid))
+    before = _table(tools.simulated_by(running))
     status = running.expect("status")
     while status["restarts"] < 8:
         status = running.expect("status")
-    after = _table(tools.children_of(running.pid))
+    after = _table(tools.simulated_by(running))
     assert [row[:2] for row in before] == [row[:2] for row in after]
     assert {row[2] for row in before if row[0] == "stays"} == {row[2] for row in after if row[0] == "stays"}
     assert not {row[2] for row in before if row[0] == "job"} & {row[2] for row in after if row[0] == "job"}
@@ -206,7 +184,7 @@ def test_processes_are_replaced_at_their_age(load, tools):
 
 def test_a_process_that_something_else_killed_comes_back(load, tools):
     running = load([tools.pattern("victim", 2)])
-    os.kill(tools.children_of(running.pid)[0], signal.SIGKILL)
+    os.kill(tools.simulated_by(running)[0], signal.SIGKILL)
     status = running.expect("status")
     while status["died_total"] < 1 or status["achieved"] < 2:
         status = running.expect("status")
@@ -214,9 +192,11 @@ def test_a_process_that_something_else_killed_comes_back(load, tools):
 
 
 def test_the_same_seed_gives_the_same_processes(load, tools):
-    patterns = [tools.pattern("svc-{n}", 10, memory_bytes=[0, MIB], unique_command_line=True)]
+    patterns = [
+        tools.pattern("svc-{n}", 10, memory={"shape": "steady", "bytes": [0, MIB]}, unique_command_line=True)
+    ]
     tables = [
-        [row[:2] for row in _table(tools.children_of(load(patterns, seed=seed).pid))] for seed in (3, 3, 4)
+        [row[:2] for row in _table(tools.simulated_by(load(patterns, seed=seed)))] for seed in (3, 3, 4)
     ]
     assert tables[0] == tables[1] != tables[2]
 
@@ -232,7 +212,7 @@ def test_a_folder_that_exists_is_refused_and_left_alone(load, tmp_path, tools):
 
 
 def test_more_memory_than_the_host_can_spare_is_refused(load, tools):
-    running = load([tools.pattern(memory_bytes=[1 << 50, 1 << 50])], until=None)
+    running = load([tools.pattern(memory={"shape": "steady", "bytes": [1 << 50, 1 << 50]})], until=None)
     error = running.read()
     assert (error["type"], error["code"]) == ("error", "not_enough_memory")
     assert running.wait() == 2
@@ -257,7 +237,7 @@ def test_python_3_9_runs_it(load, agent, tools):
     running = load([tools.pattern("old-{n}", 5, lifetime_seconds=[1, 1])], python=python)
     table = agent("census", python=python)
     rows = tools.rows_of(table.tick())
-    assert sorted(r["name"] for r in rows.values() if r["ppid"] == running.pid) == [
+    assert sorted(r["name"] for r in rows.values() if r["ppid"] in tools.children_of(running.pid)) == [
         f"old-{i:04d}" for i in range(5)
     ]
     while running.expect("status")["restarts"] < 1:

@@ -14,8 +14,13 @@ from phoenix.adapters.hosts.load_session import READY_SECONDS, AgentLoadSession
 from phoenix.adapters.hosts.marks import CENSUS, LOAD, HostMarks, marked
 from phoenix.adapters.hosts.trouble import host_trouble
 from phoenix.adapters.machines.machine import Machine, Row
-from phoenix.domain.errors import DependencyError
+from phoenix.domain.errors import DependencyError, StateError
 
+CAGE_PREFIX = "phoenix-load-"
+"""The agent's control groups are called so, with the owner behind it."""
+
+_FIND_GROUPS = ("find", "/sys/fs/cgroup", "-depth", "-type", "d", "-name")
+_REMOVE_FOUND = ("-exec", "rmdir", "{}", ";")
 _HELLO_SECONDS = 20.0
 """Python starts in 30 ms; the rest is for a busy host."""
 
@@ -53,13 +58,12 @@ class Agents:
             demand_executable(self._machine, run.parent)
         try:
             with self._agent(owner, LOAD, lifetime) as agent:
-                start = {"run_dir": str(run), "owner": owner, "deadline_seconds": lifetime.total_seconds()}
-                deadline = time.monotonic() + _HELLO_SECONDS
-                agent.receive(deadline)
-                agent.send(deadline, "start", **request, **start)
+                agent.receive(time.monotonic() + _HELLO_SECONDS)
+                where = {"run_dir": str(run), "owner": owner, "deadline_seconds": lifetime.total_seconds()}
                 session = AgentLoadSession(agent)
-                session.await_population(timedelta(seconds=READY_SECONDS))
-                yield session
+                with session.beating():
+                    session.begin({**request, **where}, timedelta(seconds=READY_SECONDS))
+                    yield session
         finally:
             self.remove_run(owner)
 
@@ -67,8 +71,11 @@ class Agents:
         return self._marks.folder / "runs" / owner
 
     def remove_run(self, owner: str) -> None:
-        """Remove what the agent leaves when it is killed."""
-        self._machine.remove(self.run_folder(owner))
+        """Remove what the agent leaves when it is killed: its files, and its control groups where it made some."""
+        folder = self.run_folder(owner)
+        if self._machine.exists(folder):
+            self._machine.run([*_FIND_GROUPS, f"{CAGE_PREFIX}{owner}", *_REMOVE_FOUND])
+            self._machine.remove(folder)
 
     def _find(self, owner: str, place: str) -> list[Row]:
         return [one for one, where in marked(self._machine, self._marks, owner) if where == place]
@@ -94,10 +101,10 @@ def demand_executable(machine: Machine, folder: Path) -> None:
     """The simulated processes are files of this folder.
 
     Raises:
-        DependencyError: It is mounted noexec.
+        StateError: It is mounted noexec.
     """
     if "noexec" in _mount_options(machine, folder):
-        raise DependencyError(
+        raise StateError(
             f"no program may run from {folder}: it is mounted noexec",
             code="noexec",
             hint="set PHOENIX_HOME to a folder on a file system that allows it, or remount this one with exec",

@@ -1,215 +1,325 @@
-"""`load`: keeps a population of simulated processes up until it is told to stop, or its control plane is gone."""
+"""Keeps a population of simulated processes up until it is told to stop, or its control plane is gone.
+
+One loop on one monotonic clock: starts and ends at their time, what was killed replaced, a status line each second.
+"""
 
 from __future__ import annotations
 
+import gc
 import heapq
 import math
 import select
+import socket
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple, Optional
 
 from phoenix.agent import protocol, wake
+from phoenix.agent.load.exposition import Endpoint
 from phoenix.agent.load.population import Population
-from phoenix.agent.load.request import Start, read_start
+from phoenix.agent.load.request import Child, Start, arrivals, turns
+from phoenix.agent.load.usage import Usage
 
-_STDIN = 0
+STDIN = 0
 _BATCH = 64
-"""Starts between two looks at stdin and signals: some 30 ms."""
+"""Starts between two looks at stdin and signals: some 15 ms."""
 
 _STATUS_SECONDS = 1.0
-_USAGE_SECONDS = 10.0
-"""Reading all processes costs up to 17 us each: ten seconds keep that below 0.4 % of a core at 2,000."""
+_RATE_SECONDS = 10
+_LONGEST_BACKLOG_SECONDS = 1.0
+"""A host that cannot keep up for longer shifts the schedule: it must not get hundreds of starts at once afterwards."""
+
+_FULL_SECONDS = 0.01
+"""Where the cap is reached a short-lived process waits so long before it tries again."""
+
+_IDLE_SECONDS = 0.004
+"""Looking at a few processes takes less; it is done only where nothing is due for so long."""
 
 _BACKOFF_SECONDS = 1.0
 """A process that something else killed comes back, but one that cannot live does not become a fork bomb."""
 
-_START, _END = 0, 1
+
+class _Due(NamedTuple):
+    """What to do with a standing process, or with a process that must end: `pid` says which one is meant."""
+
+    at: float
+    what: int
+    number: int
+    pid: int = 0
 
 
-def run() -> int:
-    """Serve one load run."""
-    signals = wake.on_signals()
-    protocol.hello("load")
-    requests = protocol.Lines(_STDIN)
-    first = _first(requests, signals)
-    if first is None:
-        return 0
-    start = read_start(first)
-    population = Population(start)
-    reason, failure = "failed", ""
-    try:
-        population.prepare()
-        reason = _Load(start, population, requests, signals).run()
-    except BrokenPipeError:
-        reason = "eof"
-    except OSError as error:
-        hint = " (is the folder mounted noexec?)" if isinstance(error, PermissionError) else ""
-        failure = f"{type(error).__name__}: {error}{hint}"
-    finally:
-        population.stop()
-    return _farewell(population, reason, failure)
+_TURN_ON, _TURN_OFF, _START, _END = range(4)
 
 
-class _Load:
-    """The loop: starts, ends, restarts and status lines, each at its time on one monotonic clock."""
+class Surroundings(NamedTuple):
+    """What the guard has found and made for the generator.
 
-    def __init__(self, start: Start, population: Population, requests: protocol.Lines, signals: int) -> None:
-        self._children = start.children
+    Attributes:
+        signals: See `wake`.
+        lifeline: A pipe that ends with the guard.
+        process_table: Where our PIDs are shown; None where nothing shows them.
+        listener: For the metrics.
+        contained_by: What ends the processes with us.
+        capped: What the kernel limits.
+    """
+
+    signals: int
+    lifeline: int
+    process_table: Optional[str]
+    listener: Optional[socket.socket]
+    contained_by: str
+    capped: tuple[str, ...]
+
+
+class Generator:
+    """The loop.
+
+    Attributes:
+        reason: Why it ended: `stop`, `eof`, `silence`, `signal` or `deadline`; "" while it runs.
+    """
+
+    def __init__(
+        self, start: Start, population: Population, requests: protocol.Lines, around: Surroundings
+    ) -> None:
+        self.reason = ""
+        self._start = start
         self._population = population
         self._requests = requests
-        self._signals = signals
-        self._began = time.monotonic()
-        self._deadline = self._began + start.deadline_seconds
-        # (due, what, index, pid): ends name the process they mean, for it may have died and been replaced.
-        self._agenda: list[tuple[float, int, int, int]] = [
-            (0.0, _START, i, 0) for i in range(len(start.children))
+        self._around = around
+        self._began = self._heard = time.monotonic()
+        self._agenda = [
+            _Due(self._began + turn.seconds, _TURN_ON if turn.is_wanted else _TURN_OFF, turn.number)
+            for turn in turns(start)
         ]
-        self._ends_at = [self._began + child.first_end_seconds for child in start.children]
+        heapq.heapify(self._agenda)
+        self._wanted = [False] * len(start.children)
+        self._pids: dict[int, int] = {}
+        self._requested = 0
+        self._arrivals = arrivals(start)
+        self._churn_shift = self._began
+        self._arrival: Optional[tuple[float, Child]] = next(self._arrivals, None)
+        self._churned = 0
+        self._churn_marks: deque[tuple[float, int]] = deque(maxlen=_RATE_SECONDS + 1)
+        self._ends_at: dict[int, float] = {}
         self._restarts_due: dict[int, float] = {}
-        self._lateness: deque[float] = deque(maxlen=1000)
+        self._lateness: deque[float] = deque(maxlen=2000)
         self._restarts = 0
         self._died = 0
         self._is_ready = False
-        self._reason = ""
         self._status_at = self._began + _STATUS_SECONDS
-        self._usage_at = math.inf
-        self._usage: tuple[float, float, int] | None = None
-        self._cores: float | None = None
+        self._usage = Usage(around.process_table)
+        self._usage_at = self._began + _STATUS_SECONDS
+        self._endpoint = Endpoint(around.listener, self.status)
 
-    def run(self) -> str:
-        """Until the end; returns why it came: stop, eof, signal or deadline."""
+    def run(self) -> None:
+        """Until the end."""
+        gc.disable()  # nothing here makes cycles, and a collection would make a start late
+        self._churn_marks.append((self._began, 0))
         self._serve(self._requests.take_backlog())
-        while not self._reason:
+        while not self.reason:
             self._work()
             self._replace_ended()
             self._tell()
             self._listen()
-        return self._reason
 
-    def _work(self) -> None:
-        """What is due, at most a batch of it."""
-        for _ in range(_BATCH):
-            if not self._agenda or self._agenda[0][0] > time.monotonic():
-                return
-            due, what, index, pid = heapq.heappop(self._agenda)
-            if what == _START:
-                self._spawn(index)
-            elif pid in self._population.alive:
-                self._restarts_due[index] = due
-                self._population.end(pid)
-
-    def _spawn(self, index: int) -> None:
-        pid = self._population.spawn(index)
-        due = self._restarts_due.pop(index, None)
-        if due is not None:
-            self._restarts += 1
-            self._lateness.append(time.monotonic() - due)
-            self._ends_at[index] = _next(self._ends_at[index], self._children[index].lifetime_seconds)
-        if self._children[index].lifetime_seconds:
-            self._note(self._ends_at[index], _END, index, pid)
-
-    def _note(self, due: float, what: int, index: int, pid: int = 0) -> None:
-        heapq.heappush(self._agenda, (due, what, index, pid))
-
-    def _replace_ended(self) -> None:
-        for index in self._population.reap():
-            if index in self._restarts_due:
-                self._spawn(index)
-            else:
-                self._died += 1
-                self._note(time.monotonic() + _BACKOFF_SECONDS, _START, index)
-
-    def _tell(self) -> None:
-        now = time.monotonic()
-        requested, achieved = len(self._children), len(self._population.alive)
-        if not self._is_ready and achieved == requested:
-            self._is_ready = True
-            self._measure(now)
-            elapsed = round(now - self._began, 3)
-            protocol.emit("ready", requested=requested, achieved=achieved, elapsed_s=elapsed)
-        if now >= self._usage_at:
-            self._measure(now)
-        if now >= self._status_at:
-            self._status_at += _STATUS_SECONDS * math.ceil((now - self._status_at) / _STATUS_SECONDS or 1)
-            protocol.emit_if_ready("status", **self._status(requested, achieved))
-
-    def _status(self, requested: int, achieved: int) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
+        """Requested against achieved, as the status message holds it."""
         population = self._population
         return {
-            "requested": requested,
-            "achieved": achieved,
+            "requested": self._requested,
+            "achieved": population.standing,
+            "active": len(population.alive),
+            "requested_rate": self._rate_now(),
+            "achieved_rate": self._rate(),
             "spawned_total": population.spawned,
             "exited_total": population.exited,
             "restarts": self._restarts,
             "died_total": self._died,
-            "lateness_p99_s": _p99(self._lateness),
-            "cpu_cores": self._cores,
-            "rss_bytes": self._usage[2] if self._usage else None,
+            "lateness_p50_s": _quantile(self._lateness, 0.5),
+            "lateness_p99_s": _quantile(self._lateness, 0.99),
+            "cpu_cores": self._usage.cores,
+            "rss_bytes": self._usage.resident,
             "agent_cpu_s": round(time.process_time(), 3),
+            "elapsed_s": round(time.monotonic() - self._began, 3),
         }
 
-    def _measure(self, now: float) -> None:
-        before = self._usage
-        cpu, resident = self._population.usage()
-        self._usage = now, cpu, resident
-        self._usage_at = now + _USAGE_SECONDS
-        if before is not None:
-            self._cores = round((cpu - before[1]) / (now - before[0]), 4)
+    def _work(self) -> None:
+        """What is due, at most a batch of it: whoever was due first."""
+        for _ in range(_BATCH):
+            now = time.monotonic()
+            arrives_at = self._arrives_at()
+            first = self._agenda[0].at if self._agenda else math.inf
+            if min(first, arrives_at) > now:
+                return
+            if arrives_at <= first:
+                self._churn(now, arrives_at)
+            else:
+                self._do(heapq.heappop(self._agenda))
+
+    def _do(self, due: _Due) -> None:
+        if due.what == _TURN_ON:
+            self._wanted[due.number] = True
+            self._requested += 1
+            self._spawn(due.number)
+        elif due.what == _TURN_OFF:
+            self._wanted[due.number] = False
+            self._requested -= 1
+            self._population.end(self._pids.get(due.number, 0))
+        elif due.what == _START:
+            if self._wanted[due.number] and due.number not in self._pids:
+                self._spawn(due.number)
+        elif due.pid in self._population.alive:
+            if due.number >= 0:
+                self._restarts_due[due.number] = due.at
+            self._population.end(due.pid)
+
+    def _spawn(self, index: int) -> None:
+        child = self._start.children[index]
+        pid = self._pids[index] = self._population.spawn(child, index)
+        now = time.monotonic()
+        due = self._restarts_due.pop(index, None)
+        if due is None:
+            self._ends_at[index] = now + child.first_end_seconds
+        else:
+            self._restarts += 1
+            self._lateness.append(now - due)
+            self._ends_at[index] = _next(self._ends_at[index], child.lifetime_seconds, now)
+        if child.lifetime_seconds:
+            heapq.heappush(self._agenda, _Due(self._ends_at[index], _END, index, pid))
+
+    def _churn(self, now: float, due: float) -> None:
+        """Start the short-lived process that is due."""
+        if now - due > _LONGEST_BACKLOG_SECONDS:
+            self._churn_shift += now - due - _LONGEST_BACKLOG_SECONDS
+        limit = self._start.limits.processes
+        if limit and len(self._population.alive) >= limit:
+            self._churn_shift += _FULL_SECONDS
+            return
+        _, child = self._arrival or (0.0, None)
+        if child is not None:
+            pid = self._population.spawn(child)
+            self._lateness.append(time.monotonic() - due)
+            self._churned += 1
+            heapq.heappush(self._agenda, _Due(due + child.lifetime_seconds, _END, -1, pid))
+        self._arrival = next(self._arrivals, None)
+
+    def _arrives_at(self) -> float:
+        """When the next short-lived process is due; none before the standing ones stand."""
+        if self._arrival is None or not self._is_ready:
+            return math.inf
+        return self._churn_shift + self._arrival[0]
+
+    def _replace_ended(self) -> None:
+        for index, pid in self._population.reap():
+            if self._pids.get(index) != pid:
+                continue  # turned off and on again meanwhile: another stands for it
+            del self._pids[index]
+            is_old = index in self._restarts_due
+            child = self._start.children[index]
+            if not self._wanted[index]:
+                self._restarts_due.pop(index, None)
+            elif is_old and not child.restarts:
+                self._restarts_due.pop(index, None)
+                self._wanted[index] = False  # its time is over, and nobody shall take its place
+                self._requested -= 1
+            elif is_old:
+                self._spawn(index)
+            else:
+                self._died += 1
+                if child.restarts:
+                    heapq.heappush(self._agenda, _Due(time.monotonic() + _BACKOFF_SECONDS, _START, index))
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if not self._is_ready and self._stands(now):
+            self._is_ready = True
+            self._churn_shift = now
+            self._churn_marks[0] = now, 0
+            protocol.emit(
+                "ready",
+                contained_by=self._around.contained_by,
+                capped=self._around.capped,
+                metrics_url=self._endpoint.url,
+                **self.status(),
+            )
+        if now >= self._usage_at:
+            self._usage_at = self._usage.begin(now, self._population.alive, self._population.exited_cpu)
+        if now >= self._status_at:
+            self._status_at += _STATUS_SECONDS * math.ceil((now - self._status_at) / _STATUS_SECONDS or 1)
+            self._churn_marks.append((now, self._churned))
+            protocol.emit_if_ready("status", **self.status())
+
+    def _stands(self, now: float) -> bool:
+        """All that shall stand at the beginning does."""
+        nothing_due = not self._agenda or self._agenda[0].what > _TURN_OFF or self._agenda[0].at > now
+        return nothing_due and self._population.standing >= self._requested
 
     def _listen(self) -> None:
-        """Wait for the next thing to do; notice requests, signals and the deadline."""
-        due = min(self._status_at, self._deadline, self._agenda[0][0] if self._agenda else math.inf)
-        patience = max(0.0, due - time.monotonic())
-        readable, _, _ = select.select([_STDIN, self._signals], [], [], patience)
-        if time.monotonic() >= self._deadline:
-            self._reason = "deadline"
-        if self._signals in readable and wake.is_told_to_end(self._signals):
-            self._reason = "signal"
-        if _STDIN in readable:
+        """Wait for the next thing to do; notice requests, signals, silence and the deadline."""
+        now = time.monotonic()
+        due = min(self._status_at, self._usage_at, self._ending()[0], self._arrives_at())
+        due = min(
+            due, self._agenda[0].at if self._agenda else math.inf, self._endpoint.deadline() or math.inf
+        )
+        if self._usage.is_looking and due - now > _IDLE_SECONDS:
+            self._usage.go_on(now)
+            due = now
+        watched = [STDIN, self._around.signals, self._around.lifeline, *self._endpoint.waits_for()]
+        readable, _, _ = select.select(watched, [], [], max(0.0, due - time.monotonic()))
+        at, why = self._ending()
+        if time.monotonic() >= at:
+            self.reason = why
+        if self._around.lifeline in readable:
+            self.reason = "eof"
+        if self._around.signals in readable and wake.is_told_to_end(self._around.signals):
+            self.reason = "signal"
+        if STDIN in readable:
             self._serve(self._requests.read())
+        self._endpoint.serve(readable)
+
+    def _ending(self) -> tuple[float, str]:
+        """When it ends if nothing else happens, and why."""
+        over = self._began + self._start.deadline_seconds, "deadline"
+        if not self._start.silence_seconds:
+            return over
+        return min(over, (self._heard + self._start.silence_seconds, "silence"))
 
     def _serve(self, requests: list[dict[str, Any]]) -> None:
         for request in requests:
-            if request.get("type") != "stop":
-                raise protocol.RefusedError("bad_request", f"load knows stop, not {request.get('type')!r}")
-            self._reason = "stop"
+            self._heard = time.monotonic()
+            if request.get("type") == "stop":
+                self.reason = "stop"
+            elif request.get("type") != "beat":
+                raise protocol.RefusedError(
+                    "bad_request", f"load knows stop and beat, not {request.get('type')!r}"
+                )
         if self._requests.eof:
-            self._reason = "eof"
+            self.reason = "eof"
+
+    def _rate_now(self) -> float:
+        """Short-lived processes that the ramp asks for now, 1/s."""
+        elapsed, rate = time.monotonic() - self._began, self._start.churn.rate
+        before = (0.0, self._start.ramp[0][1] if self._start.ramp else 1.0)
+        for at, share in self._start.ramp:
+            if at > elapsed:
+                part = (elapsed - before[0]) / (at - before[0])
+                return round(rate * (before[1] + part * (share - before[1])), 4)
+            before = at, share
+        return rate * before[1]
+
+    def _rate(self) -> Optional[float]:
+        """Short-lived processes started per second, over the last seconds."""
+        (then, before), (now, after) = self._churn_marks[0], self._churn_marks[-1]
+        return round((after - before) / (now - then), 3) if now > then else None
 
 
-def _first(requests: protocol.Lines, signals: int) -> dict[str, Any] | None:
-    """The start request; None if the other side left or we were told to end before it came."""
-    while not requests.eof:
-        readable, _, _ = select.select([_STDIN, signals], [], [])
-        if signals in readable and wake.is_told_to_end(signals):
-            return None
-        request = requests.read_first() if _STDIN in readable else None
-        if request is not None:
-            return request
-    return None
-
-
-def _farewell(population: Population, reason: str, failure: str) -> int:
-    left = population.left()
-    try:
-        if failure:
-            protocol.emit("error", code="load_failed", message=failure)
-        protocol.emit(
-            "stopped", reason=reason, left=len(left), left_pids=left, spawned_total=population.spawned
-        )
-    except OSError:
-        pass  # nobody listens any more, and the work is done
-    return protocol.EXIT_FAILED if failure or left else 0
-
-
-def _next(due: float, lifetime: float) -> float:
+def _next(due: float, lifetime: float, now: float) -> float:
     """The next end: counted from the last due time, so that lateness does not add up, but never in the past."""
-    missed = max(0.0, time.monotonic() - due) // lifetime
+    missed = max(0.0, now - due) // lifetime
     return due + lifetime * (1 + missed)
 
 
-def _p99(values: deque[float]) -> float | None:
+def _quantile(values: "deque[float]", share: float) -> Optional[float]:
     if not values:
         return None
-    return round(sorted(values)[math.ceil(0.99 * len(values)) - 1], 4)
+    return round(sorted(values)[math.ceil(share * len(values)) - 1], 6)

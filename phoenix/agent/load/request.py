@@ -1,28 +1,30 @@
-"""The `start` request of a load, and the processes that it stands for: same request and seed, same processes."""
+"""The `start` request of a load, and the processes that it stands for: same request and seed, same processes.
+
+The standing ones are drawn at once, in the order of the patterns; the short-lived ones one by one, each from the same
+stream whenever it comes. Nothing is drawn from the clock, so what is late is still the same.
+"""
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import re
-from typing import Any, Callable, NamedTuple
+from itertools import accumulate
+from typing import Any, Iterator, NamedTuple, Optional
 
 from phoenix.agent import protocol
-from phoenix.agent.load.image import Behaviour, Steps
+from phoenix.agent.load import ramp
+from phoenix.agent.load.accounts import ids_of
+from phoenix.agent.load.image import Behaviour
+from phoenix.agent.load.shapes import behaviour, between, cores_of, require
 
 MAXIMUM_PROCESSES = 5000
-MAXIMUM_MEMORY_SHARE = 0.5
-"""Of the memory that the host has available: the load is a guest and must not bring down what it measures."""
+MAXIMUM_CHURN = 100_000.0
+_VARIANTS = 8
+"""Programs that are written for one churn pattern; each of its processes runs one of them."""
 
-STEADY_PERIOD_SECONDS = 0.5
-GROWTH_PERIOD_SECONDS = 1.0
-_GROWTH_STEPS = 64
-_MAXIMUM_CORES = 1.0  # a simulated process has one thread
-
+_NUMBERS = 10_000
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@-]{0,199}")
-_PAGE = 4096
-_NS = 1_000_000_000
 
 
 class Child(NamedTuple):
@@ -32,8 +34,9 @@ class Child(NamedTuple):
         name: File name, argv[0] and thus process.executable.name.
         arguments: argv after the name.
         behaviour: What it does.
-        lifetime_seconds: Age at which a new process replaces it; 0 = never.
-        first_end_seconds: When the first one ends, after the start of the load; staggers the restarts.
+        lifetime_seconds: Age at which it ends; 0 = never.
+        first_end_seconds: At what age the first one ends; staggers the restarts.
+        restarts: Whether a new one takes its place.
     """
 
     name: str
@@ -41,6 +44,15 @@ class Child(NamedTuple):
     behaviour: Behaviour
     lifetime_seconds: float
     first_end_seconds: float
+    restarts: bool
+
+
+class Limits(NamedTuple):
+    """What the whole load may take; 0 where nothing was said."""
+
+    processes: int
+    memory_bytes: int
+    cpu_cores: float
 
 
 class Start(NamedTuple):
@@ -50,13 +62,73 @@ class Start(NamedTuple):
         run_dir: Folder to create and to remove; must not exist yet.
         owner: Mark in the environment of each process.
         deadline_seconds: The load ends by itself after this.
-        children: Every process, in the order of the patterns.
+        silence_seconds: And after so long without a word from the control plane; 0 = never.
+        children: Every standing process, in the order of the patterns.
+        churn: The short-lived ones.
+        ramp: See `ramp`.
+        limits: Caps.
+        metrics_port: Where to serve our figures on the loopback; 0 = any free port.
+        cpu_cores: Used on average by all together.
     """
 
     run_dir: str
     owner: str
     deadline_seconds: float
+    silence_seconds: float
     children: tuple[Child, ...]
+    churn: "Churn"
+    ramp: tuple[tuple[float, float], ...]
+    limits: Limits
+    metrics_port: Optional[int]
+    cpu_cores: float
+
+
+class Churn:
+    """The short-lived processes: their rate, and who they are.
+
+    Attributes:
+        rate: Started per second at the ramp's full height.
+        concurrent: How many live at the same time, at most.
+        behaviours: Every program that they run.
+    """
+
+    def __init__(self, patterns: list[dict[str, Any]], rate: float, seed: int) -> None:
+        self.rate = rate if patterns else 0.0
+        self._seed = seed
+        self._patterns = patterns
+        draw = random.Random(f"{seed}:variants")  # noqa: S311 - reproducible, not secret
+        self._variants = [
+            [behaviour(one["cpu"], one["memory"], ids_of(one.get("user")), draw) for _ in range(_VARIANTS)]
+            for one in patterns
+        ]
+        self._weights = list(accumulate(float(one["churn_weight"]) for one in patterns))
+        lifetimes = [float(one["lifetime_seconds"][1]) for one in patterns]
+        self.concurrent = round(self.rate * max(lifetimes, default=0.0) + 0.5) if self.rate else 0
+        self.behaviours = {one for variants in self._variants for one in variants}
+        self.cores = self.rate * sum(
+            cores_of(one["cpu"]) * sum(map(float, one["lifetime_seconds"])) / 2 * self._share(one)
+            for one in patterns
+        )
+
+    def __iter__(self) -> Iterator[Child]:
+        """One after the other, without end; the n-th is the same each time."""
+        draw = random.Random(f"{self._seed}:churn")  # noqa: S311 - reproducible, not secret
+        numbers = [0] * len(self._patterns)
+        while self.rate:
+            (index,) = draw.choices(range(len(self._patterns)), cum_weights=self._weights)
+            pattern = self._patterns[index]
+            lifetime = between(pattern["lifetime_seconds"], draw)
+            yield Child(
+                *_called(pattern, numbers[index] % _NUMBERS, draw),
+                behaviour=self._variants[index][draw.randrange(_VARIANTS)],
+                lifetime_seconds=lifetime,
+                first_end_seconds=lifetime,
+                restarts=False,
+            )
+            numbers[index] += 1
+
+    def _share(self, pattern: dict[str, Any]) -> float:
+        return float(pattern["churn_weight"]) / self._weights[-1]
 
 
 def read_start(request: dict[str, Any]) -> Start:
@@ -68,23 +140,47 @@ def read_start(request: dict[str, Any]) -> Start:
     if request.get("type") != "start":
         raise protocol.RefusedError("bad_request", f"load begins with start, not {request.get('type')!r}")
     try:
-        run_dir, deadline = str(request["run_dir"]), float(request["deadline_seconds"])
-        patterns: list[dict[str, Any]] = request["patterns"]
-        count = sum(int(pattern["count"]) for pattern in patterns)
-        _require(os.path.isabs(run_dir), "run_dir must be an absolute path")
-        _require(deadline > 0, "deadline_seconds must be above zero")
-        _require(0 < count <= MAXIMUM_PROCESSES, f"1 to {MAXIMUM_PROCESSES} processes, not {count}")
-        children = expand(patterns, int(request["seed"]))
-    except (KeyError, TypeError, ValueError) as error:
+        return _start(request)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise protocol.RefusedError("bad_request", f"start: {type(error).__name__}: {error}") from error
-    return Start(run_dir, protocol.owner_name(request.get("owner")), deadline, children)
+
+
+def _start(request: dict[str, Any]) -> Start:
+    run_dir, seed = str(request["run_dir"]), int(request["seed"])
+    deadline, silence = float(request["deadline_seconds"]), float(request.get("silence_seconds", 0))
+    patterns = [_whole(pattern) for pattern in request["patterns"]]
+    rate = float(request.get("churn_per_second", 0))
+    standing = [pattern for pattern in patterns if not pattern["churn_weight"]]
+    counts = [int(pattern["count"]) for pattern in standing]
+    require(os.path.isabs(run_dir), "run_dir must be an absolute path")
+    require(deadline > 0 and silence >= 0, "deadline_seconds must be above zero, silence_seconds not below")
+    require(all(count >= 0 for count in counts), f"a count must not be negative: {counts}")
+    require(0 <= rate <= MAXIMUM_CHURN, f"churn_per_second must be 0 to {MAXIMUM_CHURN:.0f}, not {rate}")
+    churn = Churn([pattern for pattern in patterns if pattern["churn_weight"]], rate, seed)
+    count = sum(counts)
+    require(bool(count or churn.rate), "neither a process nor churn is asked for")
+    require(count <= MAXIMUM_PROCESSES, f"at most {MAXIMUM_PROCESSES} processes, not {count}")
+    port = request.get("metrics_port")
+    require(port is None or 0 <= int(port) <= 65535, f"metrics_port must be 0 to 65535, not {port!r}")
+    return Start(
+        run_dir=run_dir,
+        owner=protocol.owner_name(request.get("owner")),
+        deadline_seconds=deadline,
+        silence_seconds=silence,
+        children=expand(standing, seed),
+        churn=churn,
+        ramp=_ramp(request.get("ramp", ())),
+        limits=_limits(request.get("limits") or {}),
+        metrics_port=None if port is None else int(port),
+        cpu_cores=churn.cores + sum(int(one["count"]) * cores_of(one["cpu"]) for one in standing),
+    )
 
 
 def expand(patterns: list[dict[str, Any]], seed: int) -> tuple[Child, ...]:
-    """Every process of the patterns.
+    """Every standing process of the patterns.
 
     Args:
-        patterns: As `PlannedPattern.message` of `phoenix.domain.load` writes them.
+        patterns: As `PlannedPattern.message` of `phoenix.domain.load.plan` writes them.
         seed: Of everything drawn.
 
     Raises:
@@ -93,71 +189,78 @@ def expand(patterns: list[dict[str, Any]], seed: int) -> tuple[Child, ...]:
     """
     draw = random.Random(seed)  # noqa: S311 - reproducible, not secret
     return tuple(
-        _child(pattern, index, draw) for pattern in patterns for index in range(int(pattern["count"]))
+        _child(pattern, index, draw)
+        for pattern in map(_whole, patterns)
+        for index in range(int(pattern["count"]))
     )
+
+
+def _whole(pattern: dict[str, Any]) -> dict[str, Any]:
+    """With what may be left out, checked as far as both kinds share it."""
+    steady = {"shape": "steady", "bytes": (0, 0)}
+    found: dict[str, Any] = {
+        "count": 0,
+        "churn_weight": 0,
+        "memory": steady,
+        "lifetime_seconds": (0, 0),
+        **pattern,
+    }
+    low, high = (float(bound) for bound in found["lifetime_seconds"])
+    require(0 <= low <= high, f"lifetime_seconds must be [low, high], not {found['lifetime_seconds']!r}")
+    require(found["churn_weight"] >= 0, "a churn_weight must not be negative")
+    require(not found["churn_weight"] or low > 0, "a churn pattern needs lifetime_seconds above zero")
+    return found
 
 
 def _child(pattern: dict[str, Any], index: int, draw: random.Random) -> Child:
-    name = str(pattern["name"]).replace("{n}", f"{index:04d}")
-    _require(bool(_NAME.fullmatch(name)), f"a process name must match {_NAME.pattern}, not {name!r}")
-    arguments = tuple(str(argument) for argument in pattern.get("arguments", ()))
-    if pattern.get("unique_command_line"):
-        arguments = (*arguments, f"--instance={index:04d}", f"--id={draw.getrandbits(64):016x}")
-    lifetime = _between(pattern.get("lifetime_seconds", (0, 0)), draw.uniform)
+    name, arguments = _called(pattern, index, draw)
+    lifetime = between(pattern["lifetime_seconds"], draw)
     return Child(
         name=name,
         arguments=arguments,
-        behaviour=_behaviour(pattern, draw),
+        behaviour=behaviour(pattern["cpu"], pattern["memory"], ids_of(pattern.get("user")), draw),
         lifetime_seconds=lifetime,
         # Not all at once, and never at once after the start.
         first_end_seconds=lifetime * draw.uniform(0.25, 1.0),
+        restarts=bool(pattern.get("restart", True)),
     )
 
 
-def _behaviour(pattern: dict[str, Any], draw: random.Random) -> Behaviour:
-    memory = int(_between(pattern.get("memory_bytes", (0, 0)), draw.uniform)) // _PAGE * _PAGE
-    period, cores = _cycle(pattern["cpu"])
-    growth: dict[str, Any] = pattern.get("growth") or {}
-    if growth and not period:
-        period = GROWTH_PERIOD_SECONDS
-    return Behaviour(
-        period_ns=round(period * _NS),
-        phase_ns=round(draw.random() * period * _NS),
-        busy_ns=Steps((round(cores * period * _NS),)),
-        memory_bytes=_growing(memory, growth, period) if growth else Steps((memory,)),
+def _called(pattern: dict[str, Any], index: int, draw: random.Random) -> tuple[str, tuple[str, ...]]:
+    """Name and arguments of one of a pattern's processes."""
+    name = str(pattern["name"]).replace("{n}", f"{index:04d}")
+    require(bool(_NAME.fullmatch(name)), f"a process name must match {_NAME.pattern}, not {name!r}")
+    arguments = tuple(str(argument) for argument in pattern.get("arguments", ()))
+    if pattern.get("unique_command_line"):
+        arguments = (*arguments, f"--instance={index:04d}", f"--id={draw.getrandbits(64):016x}")
+    return name, arguments
+
+
+def _ramp(points: Any) -> tuple[tuple[float, float], ...]:
+    found = tuple((float(at), float(share)) for at, share in points)
+    times = [at for at, _ in found]
+    require(times == sorted(times) and all(at >= 0 for at in times), "the ramp's times must ascend from 0 on")
+    require(all(0 <= share <= 1 for _, share in found), "a share of the ramp must be 0 to 1")
+    return found
+
+
+def _limits(limits: dict[str, Any]) -> Limits:
+    found = Limits(
+        int(limits.get("processes", 0)),
+        int(limits.get("memory_bytes", 0)),
+        float(limits.get("cpu_cores", 0)),
     )
+    require(min(found) >= 0, f"limits must not be negative: {limits}")
+    return found
 
 
-def _growing(low: int, growth: dict[str, Any], period: float) -> Steps:
-    """From `low` to the maximum, where it stays; cycles share a step where they are many."""
-    high = max(low, int(growth["maximum_bytes"]))
-    cycles = max(1, math.ceil((high - low) / (float(growth["bytes_per_second"]) * period)))
-    steps = min(cycles, _GROWTH_STEPS)
-    values = (low + (high - low) * number // steps for number in range(1, steps + 1))
-    return Steps(tuple(values), hold=-(-cycles // steps), loop=steps - 1)
+def turns(start: Start) -> Iterator[ramp.Turn]:
+    """When each standing process comes and goes."""
+    return ramp.turns(start.ramp, len(start.children))
 
 
-def _cycle(cpu: dict[str, Any]) -> tuple[float, float]:
-    """Length of a cycle in seconds, and cores used on average."""
-    shape = cpu["shape"]
-    if shape == "idle":
-        return 0.0, 0.0
-    _require(shape in ("steady", "spiky"), f"cpu.shape must be idle, steady or spiky, not {shape!r}")
-    cores = float(cpu["cores"])
-    period = STEADY_PERIOD_SECONDS if shape == "steady" else float(cpu["period_seconds"])
-    _require(
-        0 < cores <= _MAXIMUM_CORES, f"cpu.cores must be above 0 and at most {_MAXIMUM_CORES}, not {cores}"
-    )
-    _require(0.01 <= period <= 3600, f"cpu.period_seconds must be 0.01 to 3600, not {period}")
-    return period, cores
-
-
-def _between(bounds: Any, draw: Callable[[float, float], float]) -> float:
-    low, high = (float(bound) for bound in bounds)
-    _require(0 <= low <= high, f"a range must be [low, high], not {bounds!r}")
-    return low if low == high else draw(low, high)
-
-
-def _require(claim: bool, message: str) -> None:
-    if not claim:
-        raise protocol.RefusedError("bad_request", message)
+def arrivals(start: Start) -> Iterator[tuple[float, Child]]:
+    """When each short-lived process is due, s after the start, and who it is."""
+    children = iter(start.churn)
+    for due in ramp.arrivals(start.ramp, start.churn.rate):
+        yield due, next(children)

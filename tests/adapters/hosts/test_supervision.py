@@ -275,7 +275,7 @@ def test_a_load_that_the_agent_refuses_is_told_in_its_words(host, folder):
         {"seed": 1, "patterns": [{"name": "a/b", "count": 1, "cpu": {"shape": "idle"}}]},
         timedelta(seconds=9),
     )
-    with pytest.raises(DependencyError, match="process name"), refused:
+    with pytest.raises(SpecError, match="process name"), refused:
         pass
     assert of_folder(folder) == {}
     assert host.leftovers("exp-1") == ()

@@ -1,0 +1,120 @@
+"""What a host does not allow is refused before anything is started, with the reason."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+
+def _refused(running, tools, code):
+    error = running.read()
+    assert (error["type"], error["code"]) == ("error", code), error
+    assert running.wait() == 2
+    assert not running.run_dir.exists()
+    assert tools.marked(running.owner) == []
+    return error["message"]
+
+
+def _pids_group():
+    """A control group that allows few processes, and the file that takes who shall be in it."""
+    for parent in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")):
+        if (parent / "cgroup.procs").exists() and os.access(parent, os.W_OK):
+            group = parent / f"phoenix-test-{os.getpid()}"
+            group.mkdir()
+            if (group / "pids.max").exists():
+                return group
+            group.rmdir()
+    return None
+
+
+def test_more_processes_than_pids_max_allows(load, tools):
+    group = _pids_group()
+    if group is None:
+        pytest.skip("no control group with a limit of processes can be made here")
+    try:
+        (group / "pids.max").write_text("40")
+        inside = ("sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh")
+        running = load([tools.pattern("svc-{n}", 100)], until=None, prefix=inside)
+        assert str(group) in _refused(running, tools, "too_many_processes")
+        allowed = load([tools.pattern("svc-{n}", 20)], prefix=inside)
+        assert allowed.first["achieved"] == 20
+        allowed.send(type="stop")
+        allowed.expect("stopped")
+        allowed.wait()
+    finally:
+        group.rmdir()
+
+
+def test_more_processes_than_the_user_may_have(load, tools, tmp_path, archive):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    for folder in (*tmp_path.parents, *archive.parents):
+        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    tmp_path.chmod(0o777)
+    user = ("prlimit", "--nproc=30", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    running = load([tools.pattern("svc-{n}", 100)], until=None, prefix=user)
+    assert "65534" in _refused(running, tools, "too_many_processes")
+
+
+def test_more_cpu_than_there_is(load, tools):
+    busy = tools.pattern("busy", 200, cpu={"shape": "steady", "cores": 1})
+    assert "200.00 cores" in _refused(load([busy], until=None), tools, "not_enough_cpu")
+
+
+def test_more_memory_than_the_host_can_spare(load, tools):
+    memory = {"shape": "growing", "bytes": [0, 1 << 50], "period_seconds": 60}
+    _refused(load([tools.pattern(memory=memory)], until=None), tools, "not_enough_memory")
+
+
+def test_a_user_that_is_not_there(load, tools):
+    running = load([tools.pattern(user="nobody-of-that-name")], until=None)
+    assert "nobody-of-that-name" in _refused(running, tools, "unknown_user")
+
+
+def test_a_user_that_we_may_not_become(load, tools, tmp_path, archive):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give up its rights")
+    for folder in (*tmp_path.parents, *archive.parents):
+        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    tmp_path.chmod(0o777)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    running = load([tools.pattern(user="daemon")], until=None, prefix=nobody)
+    assert "need root" in _refused(running, tools, "not_permitted")
+
+
+def test_a_port_that_is_taken(load, tools):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        running = load([tools.pattern()], until=None, more={"metrics_port": port})
+        assert str(port) in _refused(running, tools, "port_taken")
+
+
+def test_the_kernel_holds_the_caps(load, tools):
+    """Said only where it is so: our own group then has exactly these limits, and is removed in the end."""
+    limits = {"processes": 50, "memory_bytes": 256 << 20, "cpu_cores": 0.5}
+    running = load([tools.pattern("svc-{n}", 5)], more={"limits": limits})
+    (generator,) = tools.children_of(running.pid)
+    if "processes" not in running.first["capped"]:
+        pytest.skip("this machine offers no control groups")
+    lines = Path(f"/proc/{generator}/cgroup").read_text().splitlines()
+    groups = {
+        line.split(":")[1]: line.split(":", 2)[2] for line in lines if f"phoenix-load-{running.owner}" in line
+    }
+    assert groups
+    mounted = [Path(f"/sys/fs/cgroup/{name}{path}") for name, path in groups.items()]
+    found = {
+        file.name: file.read_text().split()[0]
+        for group in mounted
+        for file in group.iterdir()
+        if file.name in ("pids.max", "memory.max", "memory.limit_in_bytes", "cpu.cfs_quota_us", "cpu.max")
+    }
+    assert set(found.values()) == {"50", str(256 << 20), "50000"}
+    running.send(type="stop")
+    running.expect("stopped")
+    running.wait()
+    assert not any(group.exists() for group in mounted)
