@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from phoenix.adapters.catalog import Catalog
     from phoenix.adapters.collector.installer import CollectorInstaller
     from phoenix.adapters.ports import ConfigValidator, HostDirectory
-    from phoenix.adapters.stores import DeploymentStore, ExperimentStore, TargetStore
+    from phoenix.adapters.stores import DeploymentStore, ExperimentStore, LoadRunStore, TargetStore
     from phoenix.domain.record import Driver
     from phoenix.services.deployments.recovery import DeploymentRecovery
     from phoenix.services.deployments.verbs import Deployments
     from phoenix.services.drafts import Drafts
     from phoenix.services.experiments import Experiments
+    from phoenix.services.loads.keeping import Keeping
+    from phoenix.services.loads.recording import Recorder
+    from phoenix.services.loads.recovery import LoadRecovery
+    from phoenix.services.loads.starting import LoadProfiles
+    from phoenix.services.loads.verbs import Loads
     from phoenix.services.pipelines import Pipelines
     from phoenix.services.recovery import Recovery
     from phoenix.services.targets import Targets
@@ -103,6 +108,12 @@ class Phoenix:
         return SqlTargetStore(self._database)
 
     @cached_property
+    def load_store(self) -> LoadRunStore:
+        from phoenix.adapters.store.loads import SqlLoadRunStore
+
+        return SqlLoadRunStore(self._database)
+
+    @cached_property
     def targets(self) -> Targets:
         from phoenix.services.targets import Targets
 
@@ -159,6 +170,53 @@ class Phoenix:
             lives,
             unfinished=lambda: {record.id for record in self.store.unfinished()},
         )
+
+    @cached_property
+    def loads(self) -> Loads:
+        from phoenix.adapters.keepers import Keepers
+        from phoenix.services.loads.verbs import Loads
+
+        return Loads(
+            store=self.load_store,
+            experiments=self.store,
+            keepers=Keepers(self.settings.home),
+            recovery=self.load_recovery,
+            this_process=_this_process,
+        )
+
+    @cached_property
+    def load_profiles(self) -> LoadProfiles:
+        from phoenix.services.loads.starting import LoadProfiles
+
+        return LoadProfiles(self.catalog)
+
+    @cached_property
+    def load_keeping(self) -> Keeping:
+        from phoenix.adapters.drivers import is_alive, process
+        from phoenix.services.loads.keeping import Keeping
+        from phoenix.services.loads.verbs import is_over
+
+        return Keeping(
+            self.load_store,
+            self.hosts.open,
+            is_experiment_over=lambda experiment: is_over(self.store, experiment),
+            this_process=_this_process,
+            starter=lambda: process(os.getppid()),
+            is_alive=is_alive,
+        )
+
+    @cached_property
+    def load_recovery(self) -> LoadRecovery:
+        from phoenix.adapters.drivers import is_alive
+        from phoenix.services.loads.recovery import LoadRecovery
+
+        return LoadRecovery(self.load_store, self.hosts.open, _this_process, is_alive)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        from phoenix.services.loads.recording import Recorder
+
+        return Recorder(self.hosts.open)
 
     @cached_property
     def _database(self) -> Engine:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from phoenix.domain.load.run import LoadRun
 from phoenix.domain.record import Driver, ExperimentRecord
 
 SILENCE = timedelta(minutes=2)
@@ -44,7 +45,7 @@ def lives(driver: Driver) -> bool | None:
     return None
 
 
-def is_alive(record: ExperimentRecord) -> bool:
+def is_alive(record: ExperimentRecord | LoadRun) -> bool:
     """Whether the record's driver still runs: looked up here, judged by its heartbeat elsewhere."""
     if record.driver is None:
         return False

@@ -222,6 +222,24 @@ class HostDirectory(Protocol):
         ...
 
 
+class KeeperRunner(Protocol):
+    """Starts the process that keeps a load run; it outlives us."""
+
+    def start(self, load: str) -> "KeeperProcess": ...
+
+
+class KeeperProcess(Protocol):
+    """A keeper that was started."""
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+        ...
+
+    def last_words(self) -> str:
+        """The end of what it said, for a person who asks why it died; "" where it said nothing."""
+        ...
+
+
 class FlowRunner(Protocol):
     """Starts flows: a Prefect deployment run where a server with a worker is up, else a child process."""
 

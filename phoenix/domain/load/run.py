@@ -1,10 +1,10 @@
 """A load run: processes simulated on hosts by themselves, apart from any experiment's own load."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from phoenix.domain.errors import DependencyError, PhoenixError, SpecError, StateError
 from phoenix.domain.record import Driver
@@ -177,8 +177,11 @@ class LoadRun:
 
     @property
     def requested(self) -> int:
-        """Standing processes asked for now, on all hosts together."""
-        return sum(status.requested for status in self.hosts.values())
+        """Standing processes asked for now, on all hosts together; of a host that said nothing yet, all."""
+        patterns = cast("Sequence[Mapping[str, int]]", self.request.get("patterns", ()))
+        whole = sum(pattern["count"] for pattern in patterns)
+        silent = len(self.targets) - len(self.hosts)
+        return silent * whole + sum(status.requested for status in self.hosts.values())
 
     @property
     def achieved(self) -> int:

@@ -1,0 +1,52 @@
+"""A load run as a document, the same for every door; what is not known is null."""
+
+from datetime import datetime
+from typing import Any
+
+from phoenix.domain.load.run import LoadRun
+
+
+def summarise(run: LoadRun) -> dict[str, Any]:
+    """Everything that is known of a run; times are ISO 8601, UTC."""
+    ending = run.ending
+    return {
+        "name": run.name,
+        "id": run.id,
+        "profile": run.profile,
+        "experiment": run.experiment or None,
+        "state": run.state.value,
+        "requested": run.requested,
+        "achieved": run.achieved,
+        "requested_rate": requested_rate(run),
+        "achieved_rate": achieved_rate(run),
+        "duration_seconds": (run.deadline - run.created_at).total_seconds(),
+        "created_at": _moment(run.created_at),
+        "started_at": _moment(run.started_at),
+        "deadline": _moment(run.deadline),
+        "ended_at": _moment(run.ended_at),
+        "stop_requested": run.stop_requested,
+        "ended_because": ending.why.value if ending else None,
+        "ending": ending.words if ending else None,
+        "hosts": [_host(run, target) for target in run.targets],
+    }
+
+
+def requested_rate(run: LoadRun) -> float:
+    """Short-lived processes asked for on all hosts together, 1/s."""
+    return sum(status.requested_rate for status in run.hosts.values())
+
+
+def achieved_rate(run: LoadRun) -> float | None:
+    """Short-lived processes started on all hosts together, 1/s; None before it was measured."""
+    rates = [status.achieved_rate for status in run.hosts.values() if status.achieved_rate is not None]
+    return sum(rates) if rates else None
+
+
+def _host(run: LoadRun, target: str) -> dict[str, Any]:
+    status = run.hosts.get(target)
+    said = status.as_document() if status else {}
+    return {"host": target, **said, "left": run.left.get(target)}
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
