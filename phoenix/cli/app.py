@@ -8,6 +8,7 @@ from phoenix.cli import (
     collector,
     config,
     experiment,
+    loadsim,
     pipeline,
     pipeline_config,
     pipeline_deploy,
@@ -45,6 +46,7 @@ pipeline.app.command("rollback")(pipeline_deploy.rollback)
 pipeline.app.command("delete")(pipeline_deploy.delete)
 pipeline.app.command("vm-config")(pipeline_vm.vm_config)
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(loadsim.app, name="loadsim")
 app.add_typer(collector.app, name="collector")
 app.add_typer(config.app, name="config")
 app.command("recover")(recover.recover)

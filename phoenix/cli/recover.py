@@ -9,9 +9,10 @@ from phoenix.cli.output import Format, FormatOption
 if TYPE_CHECKING:
     from phoenix.composition import Phoenix
     from phoenix.services.deployments.host_recovery import HostRepair
+    from phoenix.services.loads.recovery import LoadRepair
     from phoenix.services.recovery import Repair
 
-COLUMNS = ("name", "experiment", "host", "revision", "found", "ended", "what")
+COLUMNS = ("name", "experiment", "load", "host", "revision", "found", "ended", "what")
 
 
 def recover(output: FormatOption = Format.TABLE) -> int:
@@ -23,14 +24,19 @@ def recover(output: FormatOption = Format.TABLE) -> int:
     phoenix = compose()
     repairs = phoenix.recovery.recover()
     on_hosts = phoenix.deployment_recovery.recover()
-    rows = [*(_experiment_row(repair) for repair in repairs), *(_host_row(repair) for repair in on_hosts)]
+    of_loads = phoenix.load_recovery.recover()
+    rows = [
+        *(_experiment_row(repair) for repair in repairs),
+        *(_host_row(repair) for repair in on_hosts),
+        *(_load_row(repair) for repair in of_loads),
+    ]
     if output in (Format.JSON, Format.YAML):
         write_document(rows, output)
     elif rows:
         write_rows(rows, COLUMNS, output)
     else:
         typer.echo("nothing to recover", err=True)
-    failed = any(repair.failed for repair in (*repairs, *on_hosts))
+    failed = any(repair.failed for repair in (*repairs, *on_hosts, *of_loads))
     return ExitCode.OUTSIDE_FAILED if failed else ExitCode.DONE
 
 
@@ -54,6 +60,9 @@ def opened_by(phoenix: "Phoenix") -> "Phoenix":
     for repair in phoenix.deployment_recovery.recover(everywhere=False):
         if repair.ended or repair.failed:
             typer.echo(f"recovery of {repair.name} on {repair.host}: {repair.words}", err=True)
+    for repair in phoenix.load_recovery.recover() if phoenix.load_store.unfinished() else ():
+        if repair.ended or repair.failed:
+            typer.echo(f"recovered the load {repair.name} ({repair.load}): {repair.words}", err=True)
     return phoenix
 
 
@@ -63,6 +72,16 @@ def _experiment_row(repair: "Repair") -> dict[str, object]:
         "experiment": repair.experiment,
         "found": repair.phase.value,
         "ended": repair.ended.value if repair.ended else None,
+        "what": repair.words,
+    }
+
+
+def _load_row(repair: "LoadRepair") -> dict[str, object]:
+    return {
+        "name": repair.name,
+        "load": repair.load,
+        "found": repair.found.value,
+        "ended": "ended" if repair.ended else None,
         "what": repair.words,
     }
 

@@ -1,0 +1,137 @@
+"""Drives `phoenix loadsim start` and `stop`: start, wait, stop on Ctrl-C, say how it ended."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import typer
+
+from phoenix.cli.exit_codes import ExitCode
+from phoenix.cli.loadsim_view import ending_words, standing_words, write_run
+from phoenix.cli.output import Format
+from phoenix.cli.recover import opened_by
+from phoenix.cli.target_hosts import hosts_of
+from phoenix.domain.errors import DependencyError, SpecError, StateError
+from phoenix.domain.load.profile import LoadSpec
+from phoenix.domain.load.run import LoadEnd, LoadRun
+from phoenix.domain.targets import check_name
+from phoenix.services.loads.starting import LoadWish
+
+if TYPE_CHECKING:
+    from phoenix.composition import Phoenix
+    from phoenix.services.loads.verbs import Started
+
+_INTERRUPTED = "interrupted on the command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What stands on the command line."""
+
+    spec: LoadSpec
+    experiment: str | None
+    target_hosts: Sequence[str] | None
+    duration: timedelta
+    name: str | None
+    metrics_port: int | None
+
+
+def wish_of(phoenix: "Phoenix", asked: Asked) -> LoadWish:
+    """What is asked for, checked as far as that goes without a host; nothing is recorded.
+
+    Raises:
+        SpecError: It is not well formed.
+        StateError: The experiment is over, or there is none.
+    """
+    if asked.experiment is not None and asked.target_hosts:
+        raise SpecError("Give an experiment, whose hosts are loaded, or --target-host.", code="two_targets")
+    if asked.name is not None:
+        check_name(asked.name, "load run's name")
+    plan = phoenix.load_profiles.plan(asked.spec)
+    experiment = ""
+    if asked.experiment is None:
+        targets = hosts_of(phoenix, asked.target_hosts)
+    else:
+        experiment, targets = phoenix.loads.experiment_hosts(asked.experiment)
+    return LoadWish(plan, targets, asked.duration, asked.name, experiment, asked.metrics_port)
+
+
+def run_to_its_end(phoenix: "Phoenix", wish: LoadWish, *, wait: bool, form: Format) -> int:
+    """Record, start, and return once all processes stand, or with `wait` once the load is over."""
+    loads = opened_by(phoenix).loads
+    created = loads.create(wish)
+    try:
+        started = loads.start(created)
+        run = loads.await_standing(started)
+        if wait and not run.is_over:
+            _say(f"{standing_words(run)}; Ctrl-C ends it")
+            run = _followed(phoenix, started)
+    except KeyboardInterrupt:
+        run = _given_up(phoenix, created)
+    write_run(run, form)
+    if not run.is_over:
+        return ExitCode.DONE
+    _say(ending_words(run))
+    return _exit_code(run)
+
+
+def stop_one(phoenix: "Phoenix", name: str, reason: str) -> int:
+    """Stop a load; exit 3 if it was over before."""
+    return _awaited(phoenix, phoenix.loads.stop(name, reason))
+
+
+def stop_all(phoenix: "Phoenix", reason: str) -> int:
+    """Stop every load that is not over; what fails of one does not stand in the way of the others."""
+    asked: list[LoadRun] = []
+    for run in phoenix.loads.unfinished():
+        with suppress(StateError):  # it is over meanwhile
+            asked.append(phoenix.loads.stop(run.id, reason))
+    if not asked:
+        _say("no load is running")
+    code = ExitCode.DONE
+    for run in asked:
+        try:
+            _say(ending_words(phoenix.loads.await_end(run.id)))
+        except DependencyError as fault:
+            _say(f"phoenix: {fault.message}\n  {fault.hint}")
+            code = ExitCode.OUTSIDE_FAILED
+    return code
+
+
+def _awaited(phoenix: "Phoenix", run: LoadRun) -> int:
+    ended = phoenix.loads.await_end(run.id)
+    if ended.ending is not None and ended.ending.why is LoadEnd.STOPPED:
+        _say(ending_words(ended))
+        return ExitCode.DONE
+    _say(f"it was over before the stop reached it: {ending_words(ended)}")
+    return ExitCode.NOT_POSSIBLE
+
+
+def _followed(phoenix: "Phoenix", started: "Started") -> LoadRun:
+    from phoenix.cli.loadsim_watch import stay
+
+    return stay(lambda: phoenix.loads.look(started))
+
+
+def _given_up(phoenix: "Phoenix", run: LoadRun) -> LoadRun:
+    """End what was begun and wait for it; a second Ctrl-C does not cut that short."""
+    _say("stopping")
+    while True:
+        try:
+            return phoenix.loads.give_up(run.id, _INTERRUPTED)
+        except KeyboardInterrupt:
+            _say("still ending it; what is left would end at its deadline or with phoenix recover")
+
+
+def _exit_code(run: LoadRun) -> int:
+    fault = run.ending.fault() if run.ending else None
+    if fault is not None:
+        raise fault
+    is_stopped = run.ending is not None and run.ending.why is LoadEnd.STOPPED
+    return ExitCode.STOPPED if is_stopped else ExitCode.DONE
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
