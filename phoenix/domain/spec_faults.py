@@ -20,7 +20,7 @@ def findings_of(invalid: ValidationError, model: type[BaseModel]) -> tuple[Findi
 
 
 def _finding(fault: ErrorDetails, model: type[BaseModel]) -> Finding:
-    path = join_path(*fault["loc"]) or "(the document)"
+    path = join_path(*_as_written(fault["loc"], model)) or "(the document)"
     match fault["type"]:
         case "extra_forbidden":
             key = str(fault["loc"][-1])
@@ -54,6 +54,19 @@ def _near(key: str, fault: ErrorDetails, model: type[BaseModel]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
     listed = f"known here: {', '.join(known)}" if known else "remove it"
     return f"did you mean {near[0]!r}? ({listed})" if near else listed
+
+
+def _as_written(location: Sequence[int | str], model: type[BaseModel]) -> list[int | str]:
+    """The way as a document spells it: pydantic names a default that is wrong by its name in Python."""
+    written: list[int | str] = []
+    current: type[BaseModel] | None = model
+    for part in location:
+        field = current.model_fields.get(part) if current and isinstance(part, str) else None
+        written.append(field.alias or part if field else part)
+        if isinstance(part, str) and current:
+            known = (f for n, f in current.model_fields.items() if part in (n, f.alias))
+            current = next((_model_in(f.annotation) for f in known), None)
+    return written
 
 
 def _fields_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
