@@ -49,21 +49,29 @@ class Catalog:
         if name in entries:
             return _read_entry(entries[name])
         for folder in entries.values():
-            if name in _aliases(folder):
+            if name in _aliases(folder / "pipeline.yaml"):
                 return _read_entry(folder)
-        known = [*sorted(entries), *(alias for folder in entries.values() for alias in _aliases(folder))]
+        known = [
+            *sorted(entries),
+            *(alias for folder in entries.values() for alias in _aliases(folder / "pipeline.yaml")),
+        ]
         raise _unknown("pipeline", name, known, "unknown_pipeline")
 
     def load_profile(self, name: str) -> dict[str, object]:
-        """The profile's document, as it was written.
+        """The document of the profile of that name or alias, as it was written.
 
         Raises:
-            SpecError: If there is none (with near matches), or its file is no valid document.
+            SpecError: If there is none (with near matches), or its file is no valid document or has another name in it.
         """
         profiles = self._profiles()
-        if name not in profiles:
-            raise _unknown("load profile", name, sorted(profiles), "unknown_load_profile")
-        return load_mapping(profiles[name])
+        if name in profiles:
+            return _read_profile(profiles[name])
+        # Resolved here and nowhere else: what another name stands for is said in the documents, as for pipelines.
+        for source in profiles.values():
+            if name in _aliases(source):
+                return _read_profile(source)
+        known = [*sorted(profiles), *(alias for source in profiles.values() for alias in _aliases(source))]
+        raise _unknown("load profile", name, known, "unknown_load_profile")
 
     def load_profile_names(self) -> tuple[str, ...]:
         """Names of all load profiles, sorted."""
@@ -84,10 +92,10 @@ class Catalog:
         return found
 
 
-def _aliases(folder: Path) -> list[str]:
+def _aliases(document: Path) -> list[str]:
     """Without checking the entry: one that is faulty must not stand in the way of the others."""
     try:
-        return strings_at(mapping_at(load_yaml(folder / "pipeline.yaml")), "aliases")
+        return strings_at(mapping_at(load_yaml(document)), "aliases")
     except SpecError:
         return []
 
@@ -114,6 +122,15 @@ def _read_entry(folder: Path) -> Pipeline:
         template=template,
         page=_page(folder / "README.md"),
     )
+
+
+def _read_profile(source: Path) -> dict[str, object]:
+    document = load_mapping(source)
+    if document.get("name") != source.stem:
+        raise SpecError(
+            f"{source}: the load profile names itself {document.get('name')!r}, its file is {source.stem!r}."
+        )
+    return document
 
 
 def _page(path: Path) -> str:

@@ -11,14 +11,15 @@ from phoenix.adapters.yaml.documents import load_mapping
 from phoenix.domain.errors import SpecError
 from phoenix.domain.experiment import ExperimentDocument, ExperimentSpec, read_document
 from phoenix.domain.findings import Finding, Severity, errors
-from phoenix.domain.load.plan import plan as plan_load
-from phoenix.domain.load.profile import LoadProfile, canonical_profile, parse_profile
+from phoenix.domain.load.plan import LoadPlan
+from phoenix.domain.load.profile import LoadSpec
 from phoenix.domain.metrics import Metric
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.samples import Variant
 from phoenix.domain.trees import mapping_at, strings_at
 from phoenix.manifests.collector import counts_each_byte_once
 from phoenix.manifests.plan import Arm, Plan
+from phoenix.services.load_plans import load_plan
 from phoenix.services.pipelines import Pipelines, ResolvedPipeline
 from phoenix.services.targets import Targets
 
@@ -73,17 +74,14 @@ class Drafts:
             variant: self._resolve(reference, variant, folder, faults, spec)
             for variant, reference in references.items()
         }
-        profile = self._profile(spec.load.profile, faults) if spec.load else None
+        load = self._load(spec.load, folder, faults) if spec.load else None
         hosts = self._resolved_targets(spec.targets, faults)
         faults.extend(_uncounted_bytes(document, arms))
         baseline, candidate = arms[Variant.BASELINE], arms[Variant.CANDIDATE]
         findings = (*faults, *(f for arm in arms.values() if arm for f in arm.findings))
         if errors(findings) or baseline is None or candidate is None:
             raise _refused(findings)
-        load = None
-        if spec.load and profile:
-            load = plan_load(profile, spec.load.processes, spec.load.seed).request()
-        plan = Plan(_arm(baseline), _arm(candidate), load)
+        plan = Plan(_arm(baseline), _arm(candidate), load.request() if load else None)
         return Draft(_on_hosts(document, hosts), spec.targets, plan, findings)
 
     def _with_names(self, invalid: SpecError, content: object, folder: Path) -> SpecError:
@@ -97,8 +95,8 @@ class Drafts:
                 continue  # among the wrong fields
             if resolved := self._resolve(reference, variant, folder, faults):
                 faults.extend(resolved.findings)
-        if isinstance(profile := canonical_profile(mapping_at(spec, "load").get("profile")), str):
-            self._profile(profile, faults)
+        if load := _readable_load(mapping_at(spec, "load")):
+            self._load(load, folder, faults)
         self._resolved_targets(strings_at(spec, "targets"), faults)
         refusing = errors(faults)
         return _refused((*invalid.findings, *refusing)) if refusing else invalid
@@ -124,11 +122,11 @@ class Drafts:
             faults.extend(_as_findings(fault, path))
             return None
 
-    def _profile(self, name: str, faults: list[Finding]) -> LoadProfile | None:
+    def _load(self, load: LoadSpec, folder: Path, faults: list[Finding]) -> LoadPlan | None:
         try:
-            return parse_profile(self._catalog.load_profile(name))
+            return load_plan(self._catalog, load, folder, "spec.load")
         except SpecError as fault:
-            faults.extend(_as_findings(fault, "spec.load.profile"))
+            faults.extend(fault.findings)
             return None
 
     def _resolved_targets(self, targets: Sequence[str], faults: list[Finding]) -> tuple[str, ...]:
@@ -143,6 +141,16 @@ def _refused(findings: Sequence[Finding]) -> SpecError:
     count = len(errors(findings))
     words = "1 fault" if count == 1 else f"{count} faults"
     return SpecError(f"The experiment cannot be started: {words}.", findings=findings)
+
+
+def _readable_load(load: Mapping[str, object]) -> LoadSpec | None:
+    """What can be said of a load in a document with wrong fields: all of it, else its profile by itself."""
+    for fields in (load, {"profile": load.get("profile")}):
+        try:
+            return LoadSpec.model_validate(fields)
+        except ValidationError:
+            continue  # among the wrong fields
+    return None
 
 
 def _on_hosts(document: ExperimentDocument, hosts: tuple[str, ...]) -> ExperimentDocument:

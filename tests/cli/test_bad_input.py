@@ -140,7 +140,7 @@ FIELDS = {
     ),
     "an unknown load profile": (
         {"load": {"profile": "heavy"}},
-        ["spec.load.profile: ", "known are high-cardinality, realistic"],
+        ["spec.load.profile: ", "known are custom, high-cardinality, process-churn, realistic"],
     ),
     "a pattern that two languages read differently": (
         {"criticalProcesses": ["^nginx$", "(?=x)"]},

@@ -210,7 +210,7 @@ class FakeHost(Host):
         lifetime: timedelta,  # noqa: ARG002
     ) -> Generator["_FakeLoad"]:
         patterns = cast("Sequence[Mapping[str, int]]", request["patterns"])
-        requested = sum(pattern["count"] for pattern in patterns)
+        requested = sum(pattern.get("count", 0) for pattern in patterns)
         with self._session(check_owner(owner), "load"):
             yield _FakeLoad(lambda: self.load_status or LoadStatus(requested, requested, requested))
 

@@ -21,7 +21,7 @@ from phoenix.adapters.scraping.exposition import ExpositionParser
 from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.composition import Phoenix, compose
 from phoenix.domain.load.plan import PlannedPattern
-from phoenix.domain.load.profile import Cpu, CpuShape, LoadPattern
+from phoenix.domain.load.profile import Cpu, CpuShape, LoadPattern, Memory
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.manifests.slots import slot_config
 from tests.pipelines.kernel import Kernel
@@ -66,7 +66,7 @@ FETCH = timedelta(seconds=5)
 
 def planned(name: str, count: int, *, cores: float = 0.0, memory: int = 65536) -> dict[str, Any]:
     cpu = Cpu(shape=CpuShape.STEADY, cores=cores) if cores else Cpu()
-    pattern = LoadPattern(names=(name,), count=count, cpu=cpu, memory_bytes=(memory, memory))
+    pattern = LoadPattern(names=(name,), count=count, cpu=cpu, memory=Memory(bytes=(memory, memory)))
     return PlannedPattern(name, count, pattern).message()
 
 
