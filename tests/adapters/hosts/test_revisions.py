@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,9 +17,20 @@ from phoenix.adapters.hosts.marks import revision_number
 from phoenix.adapters.hosts.slot_host import SlotHost
 from phoenix.adapters.machines.local import LocalMachine
 from phoenix.domain.errors import DependencyError, StateError
+from tests.adapters.hosts.deeds import (
+    DEEDS,
+    KEY,
+    KEYED,
+    NEW,
+    OLD,
+    OTHER_KEYED,
+    Deed,
+    dismantle,
+    retired,
+    serve,
+)
 from tests.adapters.hosts.mortal import NEVER, MortalMachine, spread
 from tests.adapters.hosts.support import (
-    CONFIG,
     LONG,
     OTHER_CONFIG,
     assert_gone,
@@ -30,26 +42,13 @@ from tests.adapters.hosts.support import (
 
 pytestmark = pytest.mark.real
 
-OLD, NEW = "revision-1", "revision-2"
-KEY = "what-opens-the-backend"
-KEYED = CONFIG.replace(
-    "exporters: {prometheus/phoenix",
-    'exporters: {otlp_http/user: {endpoint: "http://127.0.0.1:9", headers: {api-key: "${env:THEIR_KEY}"}}, prometheus/phoenix',
-)
-OTHER_KEYED = KEYED.replace("1s", "2s")
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "host"
     yield folder
     host = local_host(folder)
-    host.clear("exp-1")
-    lease = host.acquire("exp-1", LONG)
-    host.activate(None, lease)
-    for one in host.revisions():
-        host.stop_collector(one.place)
-    host.clear("exp-1")
+    dismantle(host)
     assert host.leftovers("exp-1") == ()
     assert_gone(folder)
     assert secrets_in(folder) == []
@@ -63,13 +62,6 @@ def key(monkeypatch):
 def secrets_in(folder: Path) -> list[str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return sorted(str(path.relative_to(folder)) for path in files if KEY.encode() in path.read_bytes())
-
-
-def serve(host: SlotHost, place: str, config: str = KEYED):
-    lease = host.acquire("exp-1", LONG)
-    running = host.start_collector(place, launch(config=config, lifetime=None), lease)
-    host.activate(place, lease)
-    return running
 
 
 def collectors_in(folder: Path, place: str) -> list[int]:
@@ -92,69 +84,12 @@ def edit(folder: Path, place: str, change: Callable[[dict], object]) -> None:
     record_of(folder, place).write_text(json.dumps(record))
 
 
-@dataclass(frozen=True)
-class Deed:
-    """What somebody dies of.
-
-    Attributes:
-        before: Makes the host what it is when it begins.
-        act: The verb.
-        serves: Which places may serve afterwards.
-        kept: What is never lost, beside what serves.
-    """
-
-    before: Callable[[SlotHost], object]
-    act: Callable[[SlotHost], object]
-    serves: tuple[str, ...]
-    kept: tuple[str, ...]
-
-
-def both(host: SlotHost) -> None:
-    serve(host, OLD)
-    host.start_collector(NEW, launch(config=OTHER_KEYED, lifetime=None), host.acquire("exp-1", LONG))
-
-
-def switched(host: SlotHost) -> None:
-    serve(host, OLD)
-    serve(host, NEW, OTHER_KEYED)
-
-
-def retired(host: SlotHost) -> None:
-    switched(host)
-    host.retire(OLD)
-
-
-DEEDS = {
-    "start": Deed(
-        lambda host: serve(host, OLD),
-        lambda host: host.start_collector(
-            NEW, launch(config=OTHER_KEYED, lifetime=None), host.acquire("exp-1", LONG)
-        ),
-        (OLD,),
-        (),
-    ),
-    "activate": Deed(both, lambda host: host.activate(NEW, host.acquire("exp-1", LONG)), (OLD, NEW), (OLD,)),
-    "retire": Deed(switched, lambda host: host.retire(OLD), (NEW,), (OLD,)),
-    "revive": Deed(retired, lambda host: host.revive(OLD, host.acquire("exp-1", LONG)), (NEW,), (OLD,)),
-    "stop": Deed(both, lambda host: host.stop_collector(NEW), (OLD,), ()),
-    "clear": Deed(both, lambda host: host.clear("exp-1"), (OLD,), ()),
-}
-
-
 def verbs_of(folder: Path, deed: Deed) -> int:
     """How many verbs of the machine it takes."""
     deed.before(local_host(folder))
     machine = MortalMachine(LocalMachine(sys.executable), NEVER)
     deed.act(local_host(folder, machine=machine))
     return machine.done
-
-
-def dismantle(folder: Path) -> None:
-    host = local_host(folder)
-    host.activate(None, host.acquire("exp-1", LONG))
-    for one in host.revisions():
-        host.stop_collector(one.place)
-    host.clear("exp-1")
 
 
 MOMENTS = 5
@@ -165,7 +100,7 @@ MOMENTS = 5
 def test_whoever_dies_in_the_middle_leaves_one_that_serves_and_loses_nothing(folder, name, count):
     deed = DEEDS[name]
     for after in spread(verbs_of(folder, deed), count):
-        dismantle(folder)
+        dismantle(local_host(folder))
         deed.before(local_host(folder))
         machine = MortalMachine(LocalMachine(sys.executable), after)
         try:
@@ -224,8 +159,6 @@ def test_a_retired_one_says_so(folder):
 
 
 def test_a_port_that_somebody_took_meanwhile_does_not_keep_production_down(folder):
-    import socket
-
     host = local_host(folder)
     serve(host, OLD)
     port = json.loads(record_of(folder, OLD).read_text())["telemetry"]
@@ -242,8 +175,6 @@ def test_a_port_that_somebody_took_meanwhile_does_not_keep_production_down(folde
 
 
 def test_secrets_that_only_the_host_keeps_survive_a_port_that_was_taken(folder, monkeypatch):
-    import socket
-
     from phoenix.adapters.hosts import collectors
     from phoenix.adapters.hosts.ports import free_ports
 
@@ -309,6 +240,17 @@ def test_production_whose_secrets_are_nowhere_says_which(folder, monkeypatch):
     with pytest.raises(StateError, match="THEIR_KEY") as refusal:
         host.revive(OLD, host.acquire("exp-1", LONG))
     assert refusal.value.code == "environment_missing"
+
+
+def test_a_secret_that_a_collector_writes_into_its_log_is_not_repeated(folder):
+    host = local_host(folder)
+    serve(host, OLD)
+    kill(host, OLD)
+    with (folder / "places" / OLD / "collector.log").open("a") as log:
+        log.write(f"dial https://user:{KEY}@backend: refused\n")
+    assert "https://user:${env:THEIR_KEY}@backend" in host.exit_reason(OLD)
+    host.activate(None, host.acquire("exp-1", LONG))
+    assert "https://user:${env:THEIR_KEY}@backend" in host.stop_collector(OLD)
 
 
 def test_a_record_of_a_later_version_is_read(folder):
