@@ -81,13 +81,23 @@ def demand_valid(
     complaint = complaint_about(machine, binary, config, environment)
     if complaint is not None:
         complaint = without_secrets(complaint, secrets)
-        first = complaint.splitlines()[0]
+        first = _first_sentence(complaint)
         raise SpecError(
             f"the collector refuses the configuration: {first}",
             code="config_refused",
             findings=[Finding(Severity.ERROR, "config_refused", "", complaint, "correct what it names")],
             hint="`phoenix pipeline validate` shows every fault at once",
         )
+
+
+def _first_sentence(complaint: str) -> str:
+    """On one line; a line that only announces the next ones goes with the first of those."""
+    sentence = ""
+    for line in complaint.splitlines():
+        sentence = f"{sentence} {line.strip()}".strip()
+        if sentence and not sentence.endswith(":"):
+            break
+    return sentence
 
 
 def complaint_about(machine: Machine, binary: Path, config: Path, environment: Path) -> str | None:

@@ -16,7 +16,7 @@ import pytest
 from phoenix.adapters.hosts.marks import revision_number
 from phoenix.adapters.hosts.slot_host import SlotHost
 from phoenix.adapters.machines.local import LocalMachine
-from phoenix.domain.errors import DependencyError, StateError
+from phoenix.domain.errors import DependencyError, SpecError, StateError
 from tests.adapters.hosts.deeds import (
     DEEDS,
     KEY,
@@ -240,6 +240,18 @@ def test_production_whose_secrets_are_nowhere_says_which(folder, monkeypatch):
     with pytest.raises(StateError, match="THEIR_KEY") as refusal:
         host.revive(OLD, host.acquire("exp-1", LONG))
     assert refusal.value.code == "environment_missing"
+
+
+@pytest.mark.parametrize("fault", ['encoding: "${env:THEIR_KEY}"', 'tls: {min_version: "${env:THEIR_KEY}"}'])
+def test_a_refusal_names_the_fault_at_once_and_no_secret(folder, fault):
+    """The collector's first line only announces those that say what is wrong, and they quote what it was given."""
+    wrong = KEYED.replace('endpoint: "http', f'{fault}, endpoint: "http')
+    host = local_host(folder)
+    with pytest.raises(SpecError, match="THEIR_KEY") as refusal:
+        host.start_collector(OLD, launch(config=wrong), host.acquire("exp-1", LONG))
+    told = refusal.value
+    assert "\n" not in told.message
+    assert KEY not in repr((told.message, told.hint, told.details, told.findings))
 
 
 def test_a_secret_that_a_collector_writes_into_its_log_is_not_repeated(folder):
