@@ -138,6 +138,8 @@ class Collectors:
         if of is not None and (record is None or record.owner != of):
             return ""
         self.end(place, record, of)
+        if record is None and not house.machine.exists(house.places.path(place)):
+            return ""
         tail = "\n".join(self._last_lines(place, _TAIL)) if record else ""
         with house.machine.locked(house.marks.folder):
             kept = house.places.all()

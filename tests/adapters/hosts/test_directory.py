@@ -28,6 +28,7 @@ def test_a_local_target_is_opened_without_touching_anything(hosts, target, tmp_p
     assert host.active() is None
     assert host.leftovers("exp-1") == ()
     host.clear("exp-1")
+    assert host.stop_collector("baseline") == ""
     assert not (tmp_path / "hosts").exists()
 
 
