@@ -1,10 +1,13 @@
 """What the contracts share: a clock, each kind of database, empty; this machine behind sshd."""
 
+import sys
 from collections.abc import Generator
 
 import pytest
 from sqlalchemy import Engine
 
+from phoenix.adapters.machines.local import LocalMachine
+from phoenix.adapters.machines.machine import Machine
 from phoenix.adapters.machines.ssh import SshMachine
 from phoenix.adapters.machines.ssh_connection import SshConnection
 from phoenix.adapters.store.engine import open_engine
@@ -63,3 +66,11 @@ def ssh_machine(sshd: tuple[Sshd, Client]) -> Generator[SshMachine]:
     _, client = sshd
     with SshConnection(SshTarget("this-machine"), client.config) as connection:
         yield SshMachine("ssh://this-machine", connection)
+
+
+@pytest.fixture(params=["local", "ssh"])
+def machine(request: pytest.FixtureRequest) -> Machine:
+    """This machine, by itself and behind sshd."""
+    return (
+        LocalMachine(sys.executable) if request.param == "local" else request.getfixturevalue("ssh_machine")
+    )

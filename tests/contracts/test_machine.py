@@ -1,37 +1,24 @@
-"""The contract of `Machine`, over this machine and over the same one behind a real sshd."""
+"""The contract of `Machine`, over this machine and over the same one behind sshd: files, and what it is.
+
+Its lock is in test_machine_locks.py, programs, processes and ports in test_machine_programs.py.
+"""
 
 import hashlib
 import os
-import select
-import signal
 import subprocess
-import sys
 import threading
-import time
-from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
-from phoenix.adapters.machines import scripts, ssh
-from phoenix.adapters.machines.local import LocalMachine
-from phoenix.adapters.machines.machine import Row, Text, is_alive
+from phoenix.adapters.machines import scripts
+from phoenix.adapters.machines.machine import Text
 from phoenix.domain.errors import DependencyError
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.real
 
-SECOND = timedelta(seconds=5)
 ODD = "a b'\"$(touch /tmp/never)\n; é\\"
-
-
-@pytest.fixture(params=["local", "ssh"])
-def machine(request):
-    if request.param == "local":
-        return LocalMachine(sys.executable)
-    return request.getfixturevalue("ssh_machine")
 
 
 def test_a_written_file_is_read_again(machine, tmp_path):
@@ -102,8 +89,40 @@ def test_changes_are_made_together(machine, tmp_path):
     assert machine.names(tmp_path, tmp_path / "a/b") == (("a", "empty", "shared"), ("secret",))
 
 
-def test_its_clock_is_the_one_of_the_machine(machine):
-    assert abs(machine.now() - time.time()) < 1
+def test_a_change_that_fails_ends_there(machine, tmp_path):
+    """What comes after relies on what went before."""
+    (tmp_path / "file").write_text("no folder")
+    texts = [Text(tmp_path / name, "new") for name in ("first", "file/second", "third")]
+    with pytest.raises((DependencyError, OSError)):
+        machine.change(texts, [tmp_path / "file"])
+    assert machine.names(tmp_path) == (("file", "first"),)
+
+
+def test_readers_find_the_old_or_the_new_and_never_less(machine, tmp_path):
+    path, link = tmp_path / "file", tmp_path / "link"
+    texts, targets = ("a" * 1_000_000, "b" * 1_000_000), ("revision-1", "revision-2")
+    machine.write(path, texts[0])
+    machine.link(link, targets[0])
+    is_over, seen, faults = threading.Event(), set(), []
+
+    def read() -> None:
+        while not is_over.is_set():
+            try:
+                seen.add((path.read_text(), str(link.readlink())))
+            except OSError as error:
+                faults.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for number in range(20):
+        machine.write(path, texts[number % 2])
+        machine.link(link, targets[number % 2])
+    is_over.set()
+    thread.join(10)
+    assert faults == []
+    assert {text for text, _ in seen} <= {*texts}
+    assert {target for _, target in seen} <= {*targets}
+    assert len(seen) > 1
 
 
 def test_a_path_is_never_read_as_shell(machine, tmp_path):
@@ -139,114 +158,25 @@ def test_folders_are_made_and_removed_with_what_is_in_them(machine, tmp_path):
     assert machine.names(tmp_path) == ((),)
 
 
-def test_a_program_tells_its_end(machine):
-    done = machine.run(["sh", "-c", 'cat; printf %s "$1"; echo no >&2; exit 3', "sh", ODD], stdin=b"in ")
-    assert (done.status, done.out, done.err) == (3, f"in {ODD}".encode(), b"no\n")
+def test_folders_are_open_to_whom_they_should_be(machine, tmp_path):
+    machine.make_folder(tmp_path / "shared/folder", 0o755)
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("shared", "shared/folder")} == {0o755}
 
 
-def test_a_program_that_is_not_there_has_the_shells_status(machine):
-    assert machine.run(["no-such-program"]).status == 127
+def test_names_are_sorted_and_the_hidden_ones_among_them(machine, tmp_path):
+    for name in ("b", ".hidden", "a c", "é", "-n"):
+        (tmp_path / name).touch()
+    assert machine.names(tmp_path, tmp_path / "b") == (("-n", ".hidden", "a c", "b", "é"), ())
 
 
-def test_a_program_that_does_not_end_is_given_up(machine):
-    with pytest.raises(DependencyError) as fault:
-        machine.run(["sleep", "60"], timeout=timedelta(seconds=0.5))
-    assert fault.value.code == "host_timeout"
-
-
-def test_a_pipe_carries_both_ways_and_ends_with_its_input(machine):
-    pipe = machine.open(["sh", "-c", "cat; echo bye >&2; exit 4"], {"A": "b"})
-    try:
-        assert pipe.status() is None
-        os.write(pipe.stdin, b"hello")
-        assert select.select([pipe.stdout], [], [], 10)[0]
-        assert os.read(pipe.stdout, 100) == b"hello"
-        pipe.end_input()
-        assert pipe.wait(SECOND)
-        assert pipe.status() == 4
-        assert pipe.last_words() == "bye"
-    finally:
-        pipe.close()
-
-
-def test_a_closed_pipe_leaves_no_process(machine):
-    pipe = machine.open(["sh", "-c", "echo $$; trap '' TERM; while :; do sleep 0.1; done"], {})
-    assert select.select([pipe.stdout], [], [], 10)[0]
-    one = machine.row(int(os.read(pipe.stdout, 100)))
-    pipe.close()
-    eventually(lambda: not is_alive(machine, one), what="the program to be gone")
-
-
-def test_the_lock_keeps_others_out_until_it_is_freed(machine, tmp_path):
-    order: list[str] = []
-
-    def second() -> None:
-        with LocalMachine(sys.executable).locked(tmp_path / "new"):
-            order.append("second")
-
-    with machine.locked(tmp_path / "new"):
-        thread = threading.Thread(target=second)
-        thread.start()
-        thread.join(0.3)
-        order.append("first")
-    thread.join(10)
-    assert order == ["first", "second"]
-
-
-def test_nobody_else_may_open_the_lock(machine, tmp_path):
-    """Whoever can read a file can lock it, for ever."""
-    with machine.locked(tmp_path / "new"):
-        assert (tmp_path / "new/lock").stat().st_mode & 0o777 == 0o600
-
-
-def test_nothing_is_changed_under_a_lock_that_was_lost(ssh_machine, sshd, tmp_path):
-    """The connection is made anew, but the lock may be somebody else's by then."""
-    machine, path = ssh_machine, tmp_path / "file"
-    machine.write(path, "before")
-    changes = (
-        lambda: machine.write(path, "after"),
-        lambda: machine.remove(path),
-        lambda: machine.link(tmp_path / "link", "after"),
-    )
-    for change in changes:
-        with machine.locked(tmp_path):
-            sshd[0].drop_sessions()
-            with LocalMachine(sys.executable).locked(tmp_path):
-                pass
-            with pytest.raises(DependencyError, match="the lock was lost meanwhile"):
-                change()
-            assert machine.read(path) == "before"
-    assert machine.names(tmp_path) == (("file", "lock"),)
-    machine.write(path, "without a lock")
-    assert path.read_text() == "without a lock"
-
-
-def test_a_lock_whose_holder_fell_silent_is_free_after_a_while(ssh_machine, tmp_path, monkeypatch):
-    """A host does not see that a network was cut: by itself it would wait for hours."""
-    monkeypatch.setattr(ssh, "LOCK_LIFETIME", timedelta(seconds=1))
-    with ssh_machine.locked(tmp_path), LocalMachine(sys.executable).locked(tmp_path):
-        with pytest.raises(DependencyError, match="the lock was lost meanwhile"):
-            ssh_machine.write(tmp_path / "file", "late")
-        assert not (tmp_path / "file").exists()
-
-
-def test_whoever_waits_for_a_lock_is_told_when_to_come_again(ssh_machine, tmp_path, monkeypatch):
-    monkeypatch.setattr(ssh, "_LOCK_PATIENCE", timedelta(seconds=0.2))
-    held = LocalMachine(sys.executable).locked(tmp_path)
-    with held, pytest.raises(DependencyError, match="somebody holds it") as refusal:
-        ssh_machine.locked(tmp_path).__enter__()
-    assert "in 2 minutes" in refusal.value.hint
-    with ssh_machine.locked(tmp_path):
-        pass
-
-
-def test_a_lock_is_of_the_thread_that_took_it(ssh_machine, tmp_path):
-    """Another one's change must not fail because of it."""
-    with ssh_machine.locked(tmp_path):
-        thread = threading.Thread(target=ssh_machine.write, args=(tmp_path / "file", "other"))
-        thread.start()
-        thread.join(10)
-        assert (tmp_path / "file").read_text() == "other"
+def test_a_link_is_removed_and_not_what_it_leads_to(machine, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/file").touch()
+    machine.link(tmp_path / "link", "kept")
+    machine.link(tmp_path / "dangling", "nowhere")
+    assert machine.exists(tmp_path / "dangling")
+    machine.remove(tmp_path / "link", tmp_path / "dangling")
+    assert machine.names(tmp_path, tmp_path / "kept") == (("kept",), ("file",))
 
 
 def test_one_who_dies_while_writing_disturbs_nobody_who_comes_after(ssh_machine, tmp_path):
@@ -261,6 +191,29 @@ def test_one_who_dies_while_writing_disturbs_nobody_who_comes_after(ssh_machine,
     assert dying.wait(10) == 1
     assert path.read_text() == "whole"
     assert ssh_machine.names(tmp_path) == (("file",),)
+
+
+def test_an_upload_that_is_cut_leaves_nothing_and_can_be_done_again(ssh_machine, sshd, tmp_path):
+    source, slow, target = tmp_path / "source", tmp_path / "slow", tmp_path / "bin/tool"
+    source.write_bytes(b"#!/bin/sh\necho hi\n" + b"#" * 2_000_000)
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    os.mkfifo(slow)
+
+    def cut() -> None:
+        with slow.open("wb") as half:
+            half.write(source.read_bytes()[:1_500_000])
+            eventually(lambda: list(target.parent.glob("*.tmp")), what="the first part")
+            sshd[0].drop_sessions()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    with pytest.raises(DependencyError) as fault:
+        ssh_machine.put(slow, target, digest)
+    thread.join(10)
+    assert fault.value.code == "connection_lost"
+    eventually(lambda: ssh_machine.names(target.parent) == (("lock",),), what="nothing of it")
+    ssh_machine.put(source, target, digest)
+    assert ssh_machine.run([str(target)]).out == b"hi\n"
 
 
 def test_programs_that_nobody_asked_for_are_forgotten(ssh_machine, tmp_path):
@@ -293,65 +246,6 @@ def test_a_program_is_put_there_once_and_only_whole(ssh_machine, tmp_path):
     with pytest.raises(DependencyError, match="not what was sent"):
         machine.put(source, tmp_path / "bin/other", "0" * 64)
     assert machine.names(tmp_path / "bin") == (("lock", "tool"),)
-
-
-def test_processes_are_seen_with_their_marks_and_nothing_else_of_their_environment(machine):
-    environ = {"PHOENIX_OWNER": ODD, "SECRET": "x", "PATH": os.environ["PATH"]}
-    child = subprocess.Popen(["sleep", "60"], env=environ)
-    try:
-        eventually(
-            lambda: (
-                {"PHOENIX_OWNER": ODD} in [one.marks for one in machine.processes() if one.pid == child.pid]
-            ),
-            what="its marks",
-        )
-        one = machine.row(child.pid)
-        assert (one.name, one.session) == ("sleep", os.getsid(child.pid))
-        machine.deliver(Row(one.pid, one.started + 1, one.session, one.name), signal.SIGKILL)
-        assert is_alive(machine, one)
-        machine.deliver(one, signal.SIGKILL)
-        eventually(lambda: not is_alive(machine, one), what="its end")
-        machine.deliver(one, signal.SIGKILL)
-    finally:
-        child.kill()
-        child.wait()
-
-
-def test_a_name_that_imitates_the_table_deceives_nobody(machine, tmp_path):
-    program = tmp_path / "1 (x) S\n1"
-    program.symlink_to("/bin/sleep")
-    child = subprocess.Popen([program, "60"])
-    try:
-        eventually(
-            lambda: machine.row(child.pid) and machine.row(child.pid).name != "python", what="its name"
-        )
-        mine = [one for one in machine.processes() if one.pid == child.pid]
-        assert [one.name for one in mine] == ["1 (x) S\n1"]
-    finally:
-        child.kill()
-        child.wait()
-
-
-def test_a_port_of_the_machine_is_reached(machine):
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"answer")
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        port = machine.reach(server.server_port)
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-            assert answer.read() == b"answer"
-        machine.leave(server.server_port)
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_it_says_what_it_is(machine):
