@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from phoenix.adapters.machines import scripts
-from phoenix.adapters.machines.machine import Text
+from phoenix.adapters.machines.machine import Finished, Text
+from phoenix.adapters.machines.ssh import SshMachine
 from phoenix.domain.errors import DependencyError
 from tests.support.waiting import eventually
 
@@ -254,3 +255,13 @@ def test_it_says_what_it_is(machine):
     assert facts.is_root == (os.geteuid() == 0)
     assert Path(facts.python).exists()
     assert machine.boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def test_a_machine_whose_date_tells_no_fractions_is_told_what_it_needs():
+    class Busy:
+        def run(self, *_: object, **__: object) -> Finished:
+            return Finished(0, b"x86_64\n0\n/root\nno\n\n1700000000.%N\n", b"")
+
+    with pytest.raises(DependencyError, match=r"1700000000\.%N") as fault:
+        SshMachine("ssh://small", Busy()).facts()
+    assert fault.value.hint == "install coreutils there"

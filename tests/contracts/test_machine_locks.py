@@ -31,6 +31,15 @@ def test_its_clock_is_the_one_of_the_machine(machine):
     assert abs(machine.now() - time.time()) < 1
 
 
+def test_its_clock_is_asked_again_with_each_lock(ssh_machine, tmp_path, monkeypatch):
+    """Clocks are set: a lease must not be judged by what one said hours ago."""
+    ssh_machine.now()
+    monkeypatch.setattr(ssh, "_elapsed", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + 1000)
+    assert abs(ssh_machine.now() - time.time()) > 900
+    with ssh_machine.locked(tmp_path):
+        assert abs(ssh_machine.now() - time.time()) < 1
+
+
 def test_a_lock_is_free_after_an_error_and_after_its_holders_death(machine, tmp_path):
     def fail_while_it_is_held() -> None:
         with machine.locked(tmp_path):

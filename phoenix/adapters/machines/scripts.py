@@ -10,8 +10,6 @@ MISSING = 44
 LOCK_TAKEN = 75
 """Exit status for a lock that somebody holds (EX_TEMPFAIL of sysexits.h)."""
 
-LOCKED = b"locked "
-
 NEEDED = (
     "cat chmod cut date find flock grep head kill ln ls mkdir mv readlink rm setsid sha256sum sh sync tail timeout "
     "touch tr wc"
@@ -127,10 +125,10 @@ EXISTS = f'[ -e "$1" ] || [ -L "$1" ] || exit {MISSING}'
 LOCK = f"""
 umask 022; mkdir -p -- "$1" && umask 077 && exec 9>>"$1/lock" || exit 1
 flock -w "$2" 9 || exit {LOCK_TAKEN}
-echo "locked $$"; exec timeout -s KILL "$3" cat >/dev/null
+echo "locked $$ $(date +%s.%N)"; exec timeout -s KILL "$3" cat >/dev/null
 """
 """Freed when the input ends, and after some seconds in any case: a host does not see that a network was cut. Nobody else
-may open the file: whoever can read it could lock it."""
+may open the file: whoever can read it could lock it. Says who holds it, and what time it is there."""
 
 PROCESSES = "grep -zHsa '' /proc/[0-9]*/stat; grep -zHsa '^PHOENIX_' /proc/[0-9]*/environ; exit 0"
 

@@ -23,7 +23,7 @@ LOCK_LIFETIME = timedelta(minutes=2)
 _LOCK_PATIENCE = timedelta(minutes=1)
 _PUT = timedelta(minutes=10)
 _ENTRY = re.compile(rb"/proc/([0-9]+)/(stat|environ):(.*)", re.DOTALL)
-_LOCKED = re.compile(re.escape(scripts.LOCKED) + rb"([0-9]+)\n")
+_LOCKED = re.compile(rb"locked ([0-9]+) ([0-9.]+)\n")
 
 
 class SshMachine:
@@ -49,7 +49,7 @@ class SshMachine:
             return self._facts
 
     def now(self) -> float:
-        """See `Machine.now`; asked once, since when both clocks ran alike."""
+        """See `Machine.now`; asked with the last lock, since when both clocks ran alike."""
         self.facts()
         return _elapsed() + self._ahead
 
@@ -177,6 +177,7 @@ class SshMachine:
         found = _LOCKED.fullmatch(said)
         if found is None:
             raise self._unlocked(folder, f"it says {said!a}")
+        self._ahead = float(found[2]) - _elapsed()
         return found[1].decode()
 
     def _why_not(self, pipe: Pipe) -> str:
@@ -202,9 +203,19 @@ class SshMachine:
                 code="missing_program",
                 hint="install coreutils, findutils, grep and util-linux there",
             )
-        self._ahead = float(now) - (began + _elapsed()) / 2
+        self._ahead = self._seconds(now) - (began + _elapsed()) / 2
         is_root = user == "0"
         return Facts(architecture, is_root, is_root and systemd == "yes", python, home)
+
+    def _seconds(self, date: str) -> float:
+        try:
+            return float(date)
+        except ValueError as error:
+            raise DependencyError(
+                f"the date of {self._name} cannot be read: {date!a}",
+                code="missing_program",
+                hint="install coreutils there",
+            ) from error
 
     def _alter(self, script: str, *arguments: str, stdin: bytes = b"") -> None:
         """What changes files: under the lock that this thread holds, if it holds one."""
