@@ -32,7 +32,8 @@ def emptied(host: VmHost) -> None:
     host.run(
         "sh",
         "-c",
-        "systemctl stop 'phoenix-*'; rm -f /etc/systemd/system/phoenix-* /run/systemd/system/phoenix-*",
+        "systemctl stop 'phoenix-*'; systemctl reset-failed; "
+        "find /etc/systemd/system /run/systemd/system -name 'phoenix-*' -delete",
     )
     host.run("systemctl", "daemon-reload")
     host.run("rm", "-rf", *(f"/var/lib/phoenix/{name}" for name in STATE))

@@ -127,8 +127,8 @@ class SystemdSupervisor:
         done = self._run(_START, name, str(path))
         self._ended.pop(program.place, None)
         shown = self._show(program.place)
-        # It began, so its end is told as any other.
-        if not shown.get("InvocationID"):
+        # Once it began, its end is told as any other; systemd may still know of a start before this one.
+        if done.status == _IN_THE_WAY or not shown.get("InvocationID"):
             _heeded(done, name, path)
         return _identity(shown)
 

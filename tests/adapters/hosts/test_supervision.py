@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 from phoenix.adapters.hosts import endings
+from phoenix.adapters.hosts.places import PlaceRecord, ProcessIdentity
+from phoenix.adapters.hosts.systemd import SystemdSupervisor
 from phoenix.adapters.machines import process_table
 from phoenix.adapters.machines.local import LocalMachine
 from phoenix.adapters.machines.machine import Row, is_alive
@@ -173,6 +175,16 @@ def test_a_record_of_another_boot_is_dead(host, folder):
     record["identity"]["boot"] = "another-boot"
     record_file.write_text(json.dumps(record))
     assert "rebooted" in host.exit_reason("baseline")
+
+
+def test_no_process_belongs_to_a_unit_of_another_boot():
+    machine = LocalMachine(sys.executable)
+    one = process_table.row(os.getpid())
+    supervisor = SystemdSupervisor(machine, Path("/var/lib/phoenix"))
+    for boot, is_ours in (("another-boot", False), (machine.boot_id(), True)):
+        identity = ProcessIdentity(boot, one.pid, one.started, one.pid, one.started)
+        record = PlaceRecord("baseline", "exp-1", "p", "v", "d", 1.0, 1, 2, 3, identity=identity)
+        assert supervisor.owns(one, record) is is_ours
 
 
 def test_who_ignores_sigterm_is_killed():
