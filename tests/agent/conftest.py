@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from phoenix.adapters import agent_archive
 
 PATIENCE_SECONDS = 20
+NOBODY = 65534
 
 
 class Agent:
@@ -140,8 +142,8 @@ def agent(archive):
     """Starts commands of the agent and ends them after the test."""
     started = []
 
-    def start(*arguments, **options):
-        started.append(Agent(archive, *arguments, **options))
+    def start(*arguments, file=archive, **options):
+        started.append(Agent(file, *arguments, **options))
         return started[-1]
 
     yield start
@@ -161,11 +163,21 @@ def load(agent, tmp_path):
     """Starts a load: `load(patterns, ...)` returns the agent after its `ready`."""
     number = iter(range(100))
 
-    def start(patterns, *, seed=7, deadline_seconds=120, until="ready", owner=None, more=None, **options):
+    def start(
+        patterns,
+        *,
+        seed=7,
+        deadline_seconds=120,
+        until="ready",
+        owner=None,
+        more=None,
+        folder=tmp_path,
+        **options,
+    ):
         running = agent("load", **options)
         running.expect("hello")
         running.owner = owner or f"test-{os.getpid()}-{running.pid}"
-        running.run_dir = tmp_path / f"run{next(number)}"
+        running.run_dir = folder / f"run{next(number)}"
         running.send(
             type="start",
             run_dir=str(running.run_dir),
@@ -179,6 +191,25 @@ def load(agent, tmp_path):
         return running
 
     return start
+
+
+@pytest.fixture
+def as_nobody(archive):
+    """Options that start an agent as a user without rights, in a folder that is that user's own."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is not installed (util-linux)")
+    with tempfile.TemporaryDirectory(prefix="phoenix-nobody-") as name:
+        folder = Path(name)
+        file = Path(shutil.copy(archive, folder))
+        folder.chmod(0o755)
+        file.chmod(0o644)
+        own = folder / "own"
+        own.mkdir()
+        os.chown(own, NOBODY, NOBODY)
+        become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        yield {"prefix": become, "file": file, "folder": own}
 
 
 def pattern(name="idle", count=1, **fields):

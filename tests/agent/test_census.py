@@ -173,10 +173,10 @@ def test_in_a_namespace_of_its_own_it_sees_exactly_the_known_population(archive,
     done = subprocess.run([*isolate, *driver], check=True, capture_output=True, timeout=60)
     names = Counter(row["name"] for row in tools.rows_of(json.loads(done.stdout)).values())
     pythons = {name: count for name, count in names.items() if name.startswith("python")}
-    assert sum(pythons.values()) == 3  # the driver, the load and the census
+    assert sum(pythons.values()) == 4  # the driver, the census, the guard of the load and its generator
     expected = {"nginx": 5, "containerd-shim-runc-v2": 7, **{f"svc-{i:04d}": 1 for i in range(30)}}
     assert names - Counter(pythons) == Counter(expected)
-    assert sum(names.values()) == 3 + 42
+    assert sum(names.values()) == 4 + 42
 
 
 def test_it_reads_the_table_that_host_proc_names(agent, tmp_path, tools):

@@ -48,15 +48,9 @@ def test_more_processes_than_pids_max_allows(load, tools):
         group.rmdir()
 
 
-def test_more_processes_than_the_user_may_have(load, tools, tmp_path, archive):
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become another user")
-    for folder in (*tmp_path.parents, *archive.parents):
-        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-            folder.chmod(0o755)
-    tmp_path.chmod(0o777)
-    user = ("prlimit", "--nproc=30", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    running = load([tools.pattern("svc-{n}", 100)], until=None, prefix=user)
+def test_more_processes_than_the_user_may_have(load, tools, as_nobody):
+    limited = {**as_nobody, "prefix": ("prlimit", "--nproc=30", *as_nobody["prefix"])}
+    running = load([tools.pattern("svc-{n}", 100)], until=None, **limited)
     assert "65534" in _refused(running, tools, "too_many_processes")
 
 
@@ -75,15 +69,8 @@ def test_a_user_that_is_not_there(load, tools):
     assert "nobody-of-that-name" in _refused(running, tools, "unknown_user")
 
 
-def test_a_user_that_we_may_not_become(load, tools, tmp_path, archive):
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to give up its rights")
-    for folder in (*tmp_path.parents, *archive.parents):
-        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-            folder.chmod(0o755)
-    tmp_path.chmod(0o777)
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    running = load([tools.pattern(user="daemon")], until=None, prefix=nobody)
+def test_a_user_that_we_may_not_become(load, tools, as_nobody):
+    running = load([tools.pattern(user="daemon")], until=None, **as_nobody)
     assert "need root" in _refused(running, tools, "not_permitted")
 
 

@@ -78,6 +78,8 @@ def run() -> int:
         left = _bury(start)
         shutil.rmtree(start.run_dir, ignore_errors=True)
         cage.leave()
+    if not report.failure and os.path.exists(start.run_dir):
+        report = report._replace(failure=f"{start.run_dir} could not be removed")
     return _farewell(report, left)
 
 
