@@ -23,7 +23,7 @@ help: ## list the commands
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help install collector demo test soak check format bench lock
+.PHONY: help install collector demo test soak check format bench bench-load lock
 
 install: .venv/installed ## make the environment in .venv
 
@@ -52,6 +52,9 @@ format: .venv/installed-dev ## mend what can be mended by itself
 
 bench: .venv/installed-dev collector ## performance, as ratios against a named peer
 	@$(BIN)/python -m benchmarks
+
+bench-load: .venv/installed-dev ## the load generator against a bare loop (and stress-ng where it is installed)
+	@$(BIN)/python -m benchmarks.load
 
 lock: .venv/installed-dev ## resolve the dependencies anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --upgrade pyproject.toml -o requirements.lock
