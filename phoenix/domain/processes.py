@@ -15,6 +15,7 @@ class Process:
         cpu_seconds: User and system time used so far, s.
         rss_bytes: Resident memory, By.
         is_zombie: It has ended and waits to be reaped; the scraper may or may not still see it.
+        is_kernel_thread: The kernel's own: no program, and no memory of its own.
     """
 
     pid: int
@@ -23,6 +24,7 @@ class Process:
     cpu_seconds: float
     rss_bytes: int
     is_zombie: bool = False
+    is_kernel_thread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Census:
         ticks_per_second: Unit of `Process.started`.
         processes: By pid.
         throttled_periods: By pid of a collector, CFS periods in which its cgroup was throttled; absent if unreadable.
+        forks: Processes and threads started since boot, as the kernel counts them; None where nobody asked it.
     """
 
     at_seconds: float
@@ -44,3 +47,4 @@ class Census:
     ticks_per_second: int
     processes: Mapping[int, Process]
     throttled_periods: Mapping[int, int]
+    forks: int | None = None

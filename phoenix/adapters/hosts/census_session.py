@@ -59,6 +59,7 @@ def census_of(message: Message, columns: Sequence[str]) -> Census:
             throttled_periods={
                 int(pid): int(value["nr_throttled"]) for pid, value in fields["throttled"].items()
             },
+            forks=int(fields["host"]["forks"]),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DependencyError(f"the agent's census cannot be read: {error!r}", code="agent_broken") from error
@@ -68,12 +69,21 @@ class _Rows:
     """Reads rows: 2,000 of them each scrape, so the columns are looked up once."""
 
     def __init__(self, columns: Sequence[str], ticks: int) -> None:
-        names = ("pid", "start_ticks", "name", "utime_ticks", "stime_ticks", "rss_bytes", "state")
+        names = (
+            "pid",
+            "start_ticks",
+            "name",
+            "utime_ticks",
+            "stime_ticks",
+            "rss_bytes",
+            "state",
+            "is_kernel_thread",
+        )
         self._where = tuple(columns.index(name) for name in names)
         self._ticks = ticks
 
     def __call__(self, row: Sequence[Any]) -> Process:
-        pid, started, name, user, system, rss, state = (row[index] for index in self._where)
+        pid, started, name, user, system, rss, state, is_kernel = (row[index] for index in self._where)
         return Process(
             pid=pid,
             started=started,
@@ -81,4 +91,5 @@ class _Rows:
             cpu_seconds=(user + system) / self._ticks,
             rss_bytes=rss,
             is_zombie=state == _ZOMBIE,
+            is_kernel_thread=is_kernel,
         )
