@@ -114,7 +114,7 @@ def _stress_ng() -> str:
         "4s",
         "--metrics-brief",
         "--temp-path",
-        "/tmp",
+        tempfile.gettempdir(),
     ]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/")
     found = re.search(r"\] spawn +\d+ +[\d.]+ +[\d.]+ +[\d.]+ +([\d.]+)", done.stdout + done.stderr)
