@@ -142,6 +142,22 @@ FIELDS = {
         {"load": {"profile": "heavy"}},
         ["spec.load.profile: ", "known are custom, high-cardinality, process-churn, realistic"],
     ),
+    "too many processes": (
+        {"load": {"profile": "realistic", "processes": 5001}},
+        ["spec.load.processes: ", "write at most 5000"],
+    ),
+    "a load's setting that leads nowhere": (
+        {"load": {"profile": "custom", "settings": {"cpu.shap": "spiky"}}},
+        ["spec.load.settings.cpu.shap: ", "did you mean shape"],
+    ),
+    "churn of a profile without any": (
+        {"load": {"profile": "custom", "churnRate": 5}},
+        ["spec.load.churnRate: ", "such as process-churn"],
+    ),
+    "a load profile's file that is not there": (
+        {"load": {"profile": "./gone.yaml"}},
+        ["spec.load.profile: ", "gone.yaml: cannot be read: No such file"],
+    ),
     "a pattern that two languages read differently": (
         {"criticalProcesses": ["^nginx$", "(?=x)"]},
         ["spec.criticalProcesses: ", "(?=x)"],

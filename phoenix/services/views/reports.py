@@ -77,6 +77,12 @@ def _charts(
     return [(chart.title, draw(chart, f"chart{number}")) for number, chart in enumerate(charts, start=1)]
 
 
+def _load(written: Mapping[str, Any]) -> str:
+    fields = [f"{key} {value}" for key, value in written.items() if key != "settings"]
+    settings = [f"{key}={value}" for key, value in written.get("settings", {}).items()]
+    return ", ".join([*fields, *settings]) or "none simulated"
+
+
 def _facts(
     summary: Mapping[str, Any], document: ExperimentDocument, record: ExperimentRecord
 ) -> Iterable[tuple[str, str]]:
@@ -87,8 +93,7 @@ def _facts(
     yield "targets", ", ".join(summary["targets"])
     for one in summary["leftOut"]:
         yield "left out", f"{one['host']}: {one['why']}"
-    load = written.get("load")
-    yield "load", ", ".join(f"{key} {value}" for key, value in load.items()) if load else "none simulated"
+    yield "load", _load(written.get("load") or {})
     yield "scrape interval", f"{written['scrapeInterval']}, both variants"
     yield (
         "length",
