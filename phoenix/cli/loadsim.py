@@ -99,13 +99,22 @@ def stop(
     reason: Annotated[
         str, typer.Option("--reason", "-r", help="Why; kept with the run.")
     ] = "asked for on the command line",
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="For a load whose hosts are gone for ever: write it off, ask nobody."),
+    ] = False,
 ) -> int:
     """Stop a load; returns once nothing of it is left on any host."""
-    from phoenix.cli.loadsim_run import stop_all, stop_one
+    from phoenix.cli.loadsim_run import forget_one, stop_all, stop_one
     from phoenix.cli.recover import opened
+    from phoenix.composition import compose
 
     if (name is None) is not everything:
         raise typer.BadParameter("give the NAME of a load, or --all")
+    if forget:
+        if name is None:
+            raise typer.BadParameter("--forget needs the NAME of a load")
+        return forget_one(compose(), name)
     phoenix = opened()
     return stop_all(phoenix, reason) if name is None else stop_one(phoenix, name, reason)
 

@@ -42,8 +42,8 @@ def record_to(
         StateError: The file exists.
     """
     called = _checked(name) if name is not None else _name_of(file.stem if file else target)
-    if file is not None and file.exists() and not force:
-        raise StateError(f"{file} exists.", code="file_exists", hint="--force overwrites it")
+    if file is not None:
+        _demand_writable(file, force=force)
     typer.echo(f"looking at {target} for {seconds} s", err=True)
     document = phoenix.recorder.record(target, called, timedelta(seconds=seconds), anonymise=anonymise)
     text = dump_yaml(document)
@@ -55,6 +55,14 @@ def record_to(
     except OSError as error:
         raise SpecError(f"{file} cannot be written: {error.strerror}.", code="unwritable") from error
     typer.echo(f"wrote {file}: phoenix loadsim start --profile {_as_file(file)}", err=True)
+
+
+def _demand_writable(file: Path, *, force: bool) -> None:
+    """Before a host is looked at for nothing."""
+    if file.exists() and not force:
+        raise StateError(f"{file} exists.", code="file_exists", hint="--force overwrites it")
+    if not file.parent.is_dir():
+        raise SpecError(f"{file} cannot be written: {file.parent} is no folder.", code="unwritable")
 
 
 def _checked(name: str) -> str:

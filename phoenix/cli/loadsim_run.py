@@ -82,6 +82,13 @@ def stop_one(phoenix: "Phoenix", name: str, reason: str) -> int:
     return _awaited(phoenix, phoenix.loads.stop(name, reason))
 
 
+def forget_one(phoenix: "Phoenix", name: str) -> int:
+    """Write a load off."""
+    run = phoenix.loads.forget(name)
+    _say(f"{run.name} is written off; nobody was asked on {', '.join(run.targets)}")
+    return ExitCode.DONE
+
+
 def stop_all(phoenix: "Phoenix", reason: str) -> int:
     """Stop every load that is not over; what fails of one does not stand in the way of the others."""
     asked: list[LoadRun] = []

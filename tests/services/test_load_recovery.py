@@ -124,6 +124,23 @@ def test_a_host_that_still_has_something_after_clearing_is_not_called_clean(flee
     assert fleet.loaded(run.id) == [HOSTS[0]]
 
 
+def test_a_run_whose_host_is_gone_for_ever_is_forgotten_without_asking_it(fleet):
+    run = lost(fleet)
+    fleet.silence(HOSTS[1])
+    fleet.recovery.recover()
+    for target in HOSTS:
+        fleet.fail(target, "clear", AssertionError("it was asked"))
+    over = fleet.recovery.forget(run.id)
+    assert (over.is_over, over.ending.why, over.left) == (True, LoadEnd.LOST, {})
+    with pytest.raises(StateError) as refused:
+        fleet.recovery.forget(run.id)
+    assert refused.value.code == "load_over"
+    kept = fleet.recorded(driver=KEEPER)
+    with pytest.raises(StateError) as refused:
+        fleet.recovery.forget(kept.id)
+    assert refused.value.code == "driven"
+
+
 def test_one_that_cannot_be_ended_does_not_stand_in_the_way_of_the_others(fleet):
     odd = lost(fleet, targets=("local://gone",), name="odd")
     run = lost(fleet)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from phoenix.adapters.store.load_changes import driven
 from phoenix.adapters.stores import LoadRunStore
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.load.run import LoadEnd, LoadEnding, LoadRun, LoadState
@@ -68,6 +69,19 @@ class LoadRecovery:
         """
         run = self.store.get(load)
         return run if run.is_over else self._ended(run, why)
+
+    def forget(self, load: str) -> LoadRun:
+        """End a run without asking its hosts, which are gone for ever.
+
+        Raises:
+            StateError: It is being kept, or over.
+        """
+        run = self.store.get(load)
+        if self.is_alive(run):
+            raise driven(run)
+        claimed = self.store.claim(run.id, self.this_process(), instead_of=run.driver)
+        self.store.end(run.id, _ending(claimed, LOST))
+        return self.store.finish(run.id)
 
     def looked_after(self, load: str) -> LoadRun:
         """The run of that id as it is now; brought to its end first, where nobody keeps it."""

@@ -139,6 +139,14 @@ class Loads:
         self.store.request_stop(run.id, reason)
         return self.store.get(run.id)
 
+    def forget(self, reference: str) -> LoadRun:
+        """Write a run whose hosts are gone for ever down as over; nobody is asked there.
+
+        Raises:
+            StateError: It is being kept, or over.
+        """
+        return self.recovery.forget(self.store.get(reference).id)
+
     def give_up(self, load: str, reason: str) -> LoadRun:
         """Stop a run that this process has just begun; returns once it is over."""
         self.store.request_stop(load, reason)
