@@ -193,8 +193,7 @@ class Phoenix:
     @cached_property
     def load_keeping(self) -> Keeping:
         from phoenix.adapters.drivers import is_alive, process
-        from phoenix.services.loads.keeping import Keeping
-        from phoenix.services.loads.verbs import is_over
+        from phoenix.services.loads.keeping import Keeping, is_over
 
         return Keeping(
             self.load_store,

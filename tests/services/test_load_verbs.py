@@ -10,6 +10,7 @@ from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.load.run import LoadEnd, LoadEnding, LoadState, LoadStatus
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.services.loads import verbs
+from phoenix.services.loads.keeping import is_over
 from phoenix.services.loads.starting import LoadProfiles, LoadWish, read_spec
 from phoenix.services.loads.summaries import summarise
 from tests.support.fleet_runs import FleetRuns
@@ -189,8 +190,8 @@ def test_an_experiment_is_loaded_on_its_own_hosts_while_it_is_not_over(fleet, tm
     with pytest.raises(StateError) as refused:
         fleet.verbs.experiment_hosts(record.id)
     assert refused.value.code == "experiment_over"
-    assert verbs.is_over(fleet.experiments, record.id)
-    assert verbs.is_over(fleet.experiments, "exp-gone")
+    assert is_over(fleet.experiments, record.id)
+    assert is_over(fleet.experiments, "exp-gone")
 
 
 @pytest.mark.parametrize(

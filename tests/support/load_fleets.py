@@ -10,9 +10,9 @@ from phoenix.domain.errors import DependencyError
 from phoenix.domain.load.run import LoadRun, LoadState
 from phoenix.domain.record import Driver
 from phoenix.services.loads.calls import Call
-from phoenix.services.loads.keeping import Keeping
+from phoenix.services.loads.keeping import Keeping, is_over
 from phoenix.services.loads.recovery import LoadRecovery
-from phoenix.services.loads.verbs import Loads, is_over
+from phoenix.services.loads.verbs import Loads
 from tests.fakes.host import FakeHost
 from tests.fakes.loads import FakeLoadRunStore
 from tests.fakes.store import FakeExperimentStore

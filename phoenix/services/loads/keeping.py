@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from phoenix.adapters.store.load_changes import driven
-from phoenix.adapters.stores import LoadRunStore
+from phoenix.adapters.stores import ExperimentStore, LoadRunStore
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.load.run import LoadEnd, LoadEnding, LoadRun, LoadStatus
 from phoenix.domain.record import Driver
@@ -29,6 +29,14 @@ class TakenOverError(StateError):
     """Somebody else ended the run, or became its driver: what is left of ours ends."""
 
     default_code = "taken_over"
+
+
+def is_over(experiments: ExperimentStore, experiment: str) -> bool:
+    """Whether the experiment of that id is over, or was deleted."""
+    try:
+        return experiments.get(experiment).phase.is_over
+    except StateError:
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,14 +214,6 @@ class Loads:
         return wish.name or next(name for name in _numbered(base) if name not in taken)
 
 
-def is_over(experiments: ExperimentStore, experiment: str) -> bool:
-    """Whether the experiment of that id is over, or was deleted."""
-    try:
-        return experiments.get(experiment).phase.is_over
-    except StateError:
-        return True
-
-
 def _numbered(base: str) -> Iterator[str]:
     yield base
     number = 2
