@@ -35,7 +35,10 @@ def test_its_figures_are_requested_against_achieved(host):
     assert (found.requested, found.achieved, found.requested_rate, found.error) == (4, 4, 20, "")
     assert found.achieved_rate == pytest.approx(20, rel=0.25)
     assert found.active >= 4
-    assert found.lateness_p99 is not None
+    assert 0 < found.lateness_p50 <= found.lateness_p99
+    assert found.spawned - found.exited == found.active
+    assert 0 < found.agent_cpu_seconds < found.elapsed_seconds
+    assert (found.restarts, found.died) == (0, 0)
     assert found.contained_by == ("pid namespace" if os.geteuid() == 0 else "parent-death signal")
     assert b"phoenix_loadsim_active_processes" in body
     assert host.leftovers("load-1") == ()
