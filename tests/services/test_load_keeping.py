@@ -1,5 +1,6 @@
 """A load run from its keeper's claim to the proof that nothing is left, whatever ends it."""
 
+import itertools
 import os
 import signal
 import threading
@@ -9,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from phoenix.domain.errors import DependencyError, PhoenixError, SpecError, StateError
-from phoenix.domain.load.run import LoadEnd, LoadState, LoadStatus
+from phoenix.domain.load.run import LoadEnd, LoadEnding, LoadState, LoadStatus
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import ExperimentRecord
 from phoenix.services.loads import keeping
 from phoenix.services.loads.calls import Call
 from phoenix.services.loads.keeping import TakenOverError
 from tests.support.load_fleets import KEEPER, OTHER, PROCESSES, STARTER, Kept, LoadFleet
+from tests.support.waiting import eventually
 
 HOSTS = tuple(f"local://{letter}" for letter in "abc")
 
@@ -166,6 +168,27 @@ def test_a_generator_that_ends_by_itself_ends_the_run(fleet):
     over = ended(fleet, kept, LoadEnd.FAILED)
     assert over.ending.words == f"{HOSTS[1]}: it was killed"
     assert isinstance(over.ending.fault(), DependencyError)
+
+
+def test_a_host_that_says_nothing_any_more_ends_the_run(fleet, monkeypatch):
+    monkeypatch.setattr(keeping, "SILENCE", timedelta(seconds=0.3))
+    ages = itertools.count()
+
+    def reports(*targets: str) -> None:
+        age = float(next(ages))
+        for target in targets:
+            fleet.fakes[target].load_status = LoadStatus(PROCESSES, PROCESSES, PROCESSES, elapsed_seconds=age)
+
+    def report_on_two() -> LoadEnding | None:
+        reports(HOSTS[0], HOSTS[2])
+        return kept.now().ending
+
+    reports(*HOSTS)
+    kept = Kept(fleet, fleet.recorded())
+    assert kept.running().state is LoadState.RUNNING
+    eventually(report_on_two, what="its end")
+    over = ended(fleet, kept, LoadEnd.FAILED)
+    assert over.ending.words.startswith(f"{HOSTS[1]}: it has said nothing for")
 
 
 def test_what_nobody_foresaw_is_the_developers_and_leaves_nothing(fleet):

@@ -84,7 +84,7 @@ def test_a_host_without_a_network_ends_its_load_by_itself_and_is_asked_again(hos
     eventually(
         lambda: not on(hosts[1], run.id), seconds=SILENCE_SECONDS + GONE_SECONDS, what="the silence ended it"
     )
-    eventually(lambda: not marked(run.id), seconds=90, what="the others end with it")
+    eventually(lambda: not marked(run.id), seconds=15, what="the others end with it")
     left = eventually(
         lambda: found if (found := compose().loads.get(run.id)).left else None,
         seconds=90,

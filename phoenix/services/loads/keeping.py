@@ -21,6 +21,9 @@ LOOK_SECONDS = 1.0
 LATE = timedelta(seconds=5)
 """After the deadline, in which the keeper ends the load in good order, the hosts end it by themselves."""
 
+SILENCE = timedelta(seconds=25)
+"""A host that has said nothing for so long is lost: its generator has ended by itself after twenty seconds without us."""
+
 STORE_PATIENCE = timedelta(minutes=1)
 """A load goes on while the store cannot be written for so long; after two minutes others hold its keeper for lost."""
 
@@ -121,12 +124,23 @@ class Keeping:
 
 @dataclass
 class _Watch:
-    """Looks for a reason to end a run, and says meanwhile that its driver lives."""
+    """Looks for a reason to end a run, and says meanwhile that its driver lives.
+
+    Attributes:
+        keeping: Whose.
+        run: As it was claimed.
+        deadline: Of the run, monotonic clock.
+        written_at: When the store was last written, monotonic clock.
+        heard: By target, the age of the generator that it last told, and when it changed, monotonic clock.
+    """
 
     keeping: Keeping
     run: LoadRun
     deadline: float
     written_at: float = field(default_factory=time.monotonic)
+    heard: dict[str, tuple[float | None, float]] = field(
+        default_factory=dict[str, tuple[float | None, float]]
+    )
 
     def look(self, statuses: Mapping[str, LoadStatus], call: Call) -> LoadEnding | None:
         """Write down what is achieved; returns why to end, None where there is no reason.
@@ -144,11 +158,22 @@ class _Watch:
             return LoadEnding(LoadEnd.DEADLINE, "its time was over")
         if self._is_experiment_over():
             return LoadEnding(LoadEnd.EXPERIMENT_OVER, f"its experiment {self.run.experiment} is over")
-        broken = ((target, status.error) for target, status in statuses.items() if status.error)
-        for target, error in broken:
-            words = f"{target}: {error}" if len(self.run.targets) > 1 else error
-            return LoadEnding(LoadEnd.FAILED, words, "", "load_ended", DependencyError.actor)
+        for target, status in statuses.items():
+            error = status.error or self._silence_of(target, status)
+            if error:
+                words = f"{target}: {error}" if len(self.run.targets) > 1 else error
+                return LoadEnding(LoadEnd.FAILED, words, "", "load_ended", DependencyError.actor)
         return None
+
+    def _silence_of(self, target: str, status: LoadStatus) -> str:
+        """That a host says nothing any more, as where its network is cut; "" while it does."""
+        now = time.monotonic()
+        said, since = self.heard.get(target, (None, now))
+        if target not in self.heard or status.elapsed_seconds != said:
+            self.heard[target] = status.elapsed_seconds, now
+        elif status.elapsed_seconds is not None and now - since > SILENCE.total_seconds():
+            return f"it has said nothing for {now - since:.0f} s"
+        return ""
 
     def _is_experiment_over(self) -> bool:
         # A store that cannot be read is `_written`'s to judge.
