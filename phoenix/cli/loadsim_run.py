@@ -71,10 +71,12 @@ def run_to_its_end(phoenix: "Phoenix", wish: LoadWish, *, wait: bool, form: Form
     except KeyboardInterrupt:
         run = _given_up(phoenix, created)
     write_run(run, form)
-    if not run.is_over:
+    if not run.is_over or run.ending is None:
         return ExitCode.DONE
+    if (fault := run.ending.fault()) is not None:
+        raise fault
     _say(ending_words(run))
-    return _exit_code(run)
+    return ExitCode.STOPPED if run.ending.why is LoadEnd.STOPPED else ExitCode.DONE
 
 
 def stop_one(phoenix: "Phoenix", name: str, reason: str) -> int:
@@ -130,14 +132,6 @@ def _given_up(phoenix: "Phoenix", run: LoadRun) -> LoadRun:
             return phoenix.loads.give_up(run.id, _INTERRUPTED)
         except KeyboardInterrupt:
             _say("still ending it; what is left would end at its deadline or with phoenix recover")
-
-
-def _exit_code(run: LoadRun) -> int:
-    fault = run.ending.fault() if run.ending else None
-    if fault is not None:
-        raise fault
-    is_stopped = run.ending is not None and run.ending.why is LoadEnd.STOPPED
-    return ExitCode.STOPPED if is_stopped else ExitCode.DONE
 
 
 def _say(line: str) -> None:

@@ -116,6 +116,28 @@ def test_a_keeper_that_died_is_noticed_and_its_last_words_are_told(fleet, wish, 
     assert fleet.ledger.get(started.run.id).ending.why is LoadEnd.LOST
 
 
+def test_who_waits_is_told_once_when_a_host_falls_silent_for_good(fleet, wish):
+    started = fleet.verbs.start(fleet.verbs.create(wish))
+    fleet.ledger.claim(started.run.id, KEEPER, instead_of=STARTER)
+    fleet.ledger.end(started.run.id, LoadEnding(LoadEnd.DEADLINE, "its time was over"))
+    fleet.ledger.release(started.run.id, {"local": "the host does not answer"})
+    fleet.silence("local")
+    fleet.keepers.code = 1
+    for look in (fleet.verbs.look, fleet.verbs.await_standing):
+        with pytest.raises(DependencyError, match="local: the host does not answer") as told:
+            look(started)
+        assert told.value.code == "left_behind"
+
+
+def test_a_keeper_that_died_may_be_noticed_by_another_command_first(fleet, wish):
+    started = fleet.verbs.start(fleet.verbs.create(wish))
+    fleet.keepers.code = 1
+    fleet.store.before = lambda verb, _arguments: (
+        fleet.ledger.claim(started.run.id, OTHER, instead_of=STARTER) if verb == "claim" else None
+    )
+    assert fleet.verbs.look(started).driver == OTHER
+
+
 def test_a_run_that_is_given_up_before_its_keeper_has_it_is_over_at_once(fleet, wish):
     run = fleet.verbs.create(wish)
     ended = fleet.verbs.give_up(run.id, "Ctrl-C")
@@ -223,7 +245,7 @@ def test_a_summary_has_the_sums_and_every_host(fleet):
     assert (told["requested_rate"], told["achieved_rate"]) == (5.0, 4.5)
     first, second = told["hosts"]
     assert (first["host"], first["achieved"], first["left"]) == ("local", 60, None)
-    assert second == {"host": "local://b", "left": None}
+    assert second == {**dict.fromkeys(first), "host": "local://b"}
     assert datetime.fromisoformat(told["deadline"]) == run.deadline
 
 

@@ -1,9 +1,12 @@
 """A load run as a document, the same for every door; what is not known is null."""
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from phoenix.domain.load.run import LoadRun
+from phoenix.domain.load.run import LoadRun, LoadStatus
+
+_FIGURES = tuple(field.name for field in fields(LoadStatus))
 
 
 def summarise(run: LoadRun) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def achieved_rate(run: LoadRun) -> float | None:
 
 def _host(run: LoadRun, target: str) -> dict[str, Any]:
     status = run.hosts.get(target)
-    said = status.as_document() if status else {}
+    said = status.as_document() if status else dict.fromkeys(_FIGURES)
     return {"host": target, **said, "left": run.left.get(target)}
 
 

@@ -109,13 +109,23 @@ class Loads:
             raise fault from error
 
     def look(self, started: Started) -> LoadRun:
-        """The run as it is now; ended first, where its keeper died."""
+        """The run as it is now; ended first, where its keeper died.
+
+        Raises:
+            DependencyError: Its keeper is gone, and a host cannot show that nothing is left.
+        """
         code = started.keeper.poll()
         run = self.store.get(started.run.id)
         if code is None or run.is_over:
             return run
         said = started.keeper.last_words()
-        return self.recovery.end(run.id, f"its keeper ended with code {code}: {said}".rstrip(": "))
+        try:
+            ended = self.recovery.end(run.id, f"its keeper ended with code {code}: {said}".rstrip(": "))
+        except StateError:
+            return self.store.get(run.id)  # another command was faster
+        if not ended.is_over:
+            raise _left_behind(ended)
+        return ended
 
     def await_standing(self, started: Started) -> LoadRun:
         """Return once the asked count is up on every host, or once somebody had it stopped before.
@@ -168,11 +178,7 @@ class Loads:
             if run.is_over:
                 return run
             if run.left and run.driver is None:
-                raise DependencyError(
-                    f"{run.name} is not over: {left_words(run)}",
-                    code="left_behind",
-                    hint="phoenix recover tries again; the load itself ends when its host hears nothing of us",
-                )
+                raise _left_behind(run)
             time.sleep(POLL_SECONDS)
         raise DependencyError(
             f"{load} is still being ended after {ENDING_PATIENCE.total_seconds():g} s",
@@ -212,6 +218,14 @@ class Loads:
             )
         base = wish.plan.profile
         return wish.name or next(name for name in _numbered(base) if name not in taken)
+
+
+def _left_behind(run: LoadRun) -> DependencyError:
+    return DependencyError(
+        f"{run.name} is not over: {left_words(run)}",
+        code="left_behind",
+        hint="phoenix recover tries again; the load itself ends when its host hears nothing of us",
+    )
 
 
 def _numbered(base: str) -> Iterator[str]:
