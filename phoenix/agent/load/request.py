@@ -6,6 +6,7 @@ stream whenever it comes. Nothing is drawn from the clock, so what is late is st
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -96,6 +97,8 @@ class Churn:
         self.rate = rate if patterns else 0.0
         self._seed = seed
         self._patterns = patterns
+        for one in patterns:
+            _called(one, _NUMBERS - 1, random.Random(0))  # noqa: S311 - checked here: they are made one by one later
         draw = random.Random(f"{seed}:variants")  # noqa: S311 - reproducible, not secret
         self._variants = [
             [behaviour(one["cpu"], one["memory"], ids_of(one.get("user")), draw) for _ in range(_VARIANTS)]
@@ -153,7 +156,8 @@ def _start(request: dict[str, Any]) -> Start:
     standing = [pattern for pattern in patterns if not pattern["churn_weight"]]
     counts = [int(pattern["count"]) for pattern in standing]
     require(os.path.isabs(run_dir), "run_dir must be an absolute path")
-    require(deadline > 0 and silence >= 0, "deadline_seconds must be above zero, silence_seconds not below")
+    require(0 < deadline < math.inf, f"deadline_seconds must be above zero, not {deadline}")
+    require(silence >= 0, f"silence_seconds must not be negative, not {silence}")
     require(all(count >= 0 for count in counts), f"a count must not be negative: {counts}")
     require(0 <= rate <= MAXIMUM_CHURN, f"churn_per_second must be 0 to {MAXIMUM_CHURN:.0f}, not {rate}")
     churn = Churn([pattern for pattern in patterns if pattern["churn_weight"]], rate, seed)
@@ -207,7 +211,7 @@ def _whole(pattern: dict[str, Any]) -> dict[str, Any]:
     }
     low, high = (float(bound) for bound in found["lifetime_seconds"])
     require(0 <= low <= high, f"lifetime_seconds must be [low, high], not {found['lifetime_seconds']!r}")
-    require(found["churn_weight"] >= 0, "a churn_weight must not be negative")
+    require(0 <= found["churn_weight"] < math.inf, "a churn_weight must not be negative")
     require(not found["churn_weight"] or low > 0, "a churn pattern needs lifetime_seconds above zero")
     return found
 
@@ -230,16 +234,25 @@ def _called(pattern: dict[str, Any], index: int, draw: random.Random) -> tuple[s
     """Name and arguments of one of a pattern's processes."""
     name = str(pattern["name"]).replace("{n}", f"{index:04d}")
     require(bool(_NAME.fullmatch(name)), f"a process name must match {_NAME.pattern}, not {name!r}")
-    arguments = tuple(str(argument) for argument in pattern.get("arguments", ()))
+    arguments = tuple(_argument(str(one)) for one in pattern.get("arguments", ()))
     if pattern.get("unique_command_line"):
         arguments = (*arguments, f"--instance={index:04d}", f"--id={draw.getrandbits(64):016x}")
     return name, arguments
 
 
+def _argument(text: str) -> str:
+    require("\0" not in text, f"an argument must not hold NUL: {text!r}")
+    text.encode()  # what has no bytes cannot stand in a command line
+    return text
+
+
 def _ramp(points: Any) -> tuple[tuple[float, float], ...]:
     found = tuple((float(at), float(share)) for at, share in points)
     times = [at for at, _ in found]
-    require(times == sorted(times) and all(at >= 0 for at in times), "the ramp's times must ascend from 0 on")
+    require(
+        times == sorted(times) and all(0 <= at < math.inf for at in times),
+        "the ramp's times must ascend from 0 on",
+    )
     require(all(0 <= share <= 1 for _, share in found), "a share of the ramp must be 0 to 1")
     return found
 
@@ -250,7 +263,7 @@ def _limits(limits: dict[str, Any]) -> Limits:
         int(limits.get("memory_bytes", 0)),
         float(limits.get("cpu_cores", 0)),
     )
-    require(min(found) >= 0, f"limits must not be negative: {limits}")
+    require(all(0 <= one < math.inf for one in found), f"limits must not be negative: {limits}")
     return found
 
 
