@@ -88,6 +88,16 @@ def test_the_rate_is_held_and_everybody_ends(load, tools):
 
 
 @pytest.mark.real
+def test_what_they_use_is_measured_however_many_come_and_go(load, tools):
+    busy = {"shape": "steady", "cores": 0.1}
+    job = _job(lifetime_seconds=[0.02, 0.04])
+    running = load([tools.pattern("busy", cpu=busy), job], more={"churn_per_second": 400})
+    found = [running.expect("status") for _ in range(6)][-1]
+    assert found["rss_bytes"]
+    assert found["cpu_cores"] > 0.05
+
+
+@pytest.mark.real
 def test_two_runs_show_the_same_processes(load, tools):
     """As the kernel shows them: whoever was seen in both has the same command line."""
 

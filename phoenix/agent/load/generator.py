@@ -32,9 +32,6 @@ _LONGEST_BACKLOG_SECONDS = 1.0
 _FULL_SECONDS = 0.01
 """Where the cap is reached a short-lived process waits so long before it tries again."""
 
-_IDLE_SECONDS = 0.004
-"""Looking at a few processes takes less; it is done only where nothing is due for so long."""
-
 _BACKOFF_SECONDS = 1.0
 """A process that something else killed comes back, but one that cannot live does not become a fork bomb."""
 
@@ -107,8 +104,7 @@ class Generator:
         self._died = 0
         self._is_ready = False
         self._status_at = self._began + _STATUS_SECONDS
-        self._usage = Usage(around.process_table)
-        self._usage_at = self._began + _STATUS_SECONDS
+        self._usage = Usage(around.process_table, self._began + _STATUS_SECONDS)
         self._endpoint = Endpoint(around.listener, self.status)
 
     def run(self) -> None:
@@ -242,8 +238,8 @@ class Generator:
                 metrics_url=self._endpoint.url,
                 **self.status(),
             )
-        if now >= self._usage_at:
-            self._usage_at = self._usage.begin(now, self._population.alive, self._population.exited_cpu)
+        if now >= self._usage.at and not self._usage.is_looking:
+            self._usage.begin(now, self._population.alive, self._population.exited_cpu)
         if now >= self._status_at:
             self._status_at += _STATUS_SECONDS * math.ceil((now - self._status_at) / _STATUS_SECONDS or 1)
             self._churn_marks.append((now, self._churned))
@@ -257,11 +253,11 @@ class Generator:
     def _listen(self) -> None:
         """Wait for the next thing to do; notice requests, signals, silence and the deadline."""
         now = time.monotonic()
-        due = min(self._status_at, self._usage_at, self._ending()[0], self._arrives_at())
+        due = min(self._status_at, self._usage.at, self._ending()[0], self._arrives_at())
         due = min(
             due, self._agenda[0].at if self._agenda else math.inf, self._endpoint.deadline() or math.inf
         )
-        if self._usage.is_looking and due - now > _IDLE_SECONDS:
+        if self._usage.wants_turn(now, due - now):
             self._usage.go_on(now)
             due = now
         watched = [STDIN, self._around.signals, self._around.lifeline, *self._endpoint.waits_for()]
