@@ -54,6 +54,15 @@ def test_more_processes_than_the_user_may_have(load, tools, as_nobody):
     assert "65534" in _refused(running, tools, "too_many_processes")
 
 
+def test_a_cap_that_leaves_no_room_for_its_keepers(load, tools):
+    """The kernel counts generator and guard too: the last two processes could not be started."""
+    limits = {"processes": 21, "memory_bytes": 1 << 30, "cpu_cores": 1}
+    running = load([tools.pattern("svc-{n}", 20)], until=None, more={"limits": limits})
+    assert "21" in _refused(running, tools, "too_many_processes")
+    allowed = load([tools.pattern("svc-{n}", 20)], more={"limits": {**limits, "processes": 22}})
+    assert allowed.first["achieved"] == 20
+
+
 def test_more_cpu_than_there_is(load, tools):
     busy = tools.pattern("busy", 200, cpu={"shape": "steady", "cores": 1})
     assert "200.00 cores" in _refused(load([busy], until=None), tools, "not_enough_cpu")

@@ -10,14 +10,14 @@ from typing import Iterator, Optional
 from phoenix.agent import procfs
 from phoenix.agent.load import image
 from phoenix.agent.load.cage import PROCESSES, group_of
-from phoenix.agent.load.request import Start
+from phoenix.agent.load.request import OWN_PROCESSES, Start
 from phoenix.agent.protocol import RefusedError
 
 MAXIMUM_MEMORY_SHARE = 0.5
 """Of the memory that the host has available: the load must not bring down what it measures."""
 
-_OWN_PROCESSES = 4
-"""The generator, its guard and whatever either runs for a moment."""
+_PASSING_PROCESSES = 2
+"""Whatever generator and guard run for a moment."""
 
 _PROC = "/proc"
 """Not HOST_PROC: what limits us is our own host's."""
@@ -63,12 +63,14 @@ def metrics_listener(port: Optional[int]) -> Optional[socket.socket]:
 
 def _demand_processes(start: Start) -> None:
     wanted = len(start.children) + start.churn.concurrent
-    if start.limits.processes and wanted > start.limits.processes:
+    if start.limits.processes and wanted + OWN_PROCESSES > start.limits.processes:
         raise RefusedError(
-            "too_many_processes", f"{wanted} processes at once are above the cap of {start.limits.processes}"
+            "too_many_processes",
+            f"{wanted} processes at once and the {OWN_PROCESSES} that keep them are above the cap of "
+            f"{start.limits.processes}",
         )
     for room, what in _rooms():
-        if wanted + _OWN_PROCESSES > room:
+        if wanted + OWN_PROCESSES + _PASSING_PROCESSES > room:
             raise RefusedError(
                 "too_many_processes",
                 f"{wanted} processes at once are asked for, and {what} leaves room for {max(0, room)}",

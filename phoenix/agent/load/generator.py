@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Optional
 from phoenix.agent import protocol, wake
 from phoenix.agent.load.exposition import Endpoint
 from phoenix.agent.load.population import Population
-from phoenix.agent.load.request import Child, Start, arrivals, turns
+from phoenix.agent.load.request import OWN_PROCESSES, Child, Start, arrivals, turns
 from phoenix.agent.load.usage import Usage
 
 STDIN = 0
@@ -154,20 +154,29 @@ class Generator:
 
     def _do(self, due: _Due) -> None:
         if due.what == _TURN_ON:
-            self._wanted[due.number] = True
-            self._requested += 1
+            self._want(due.number, True)
             self._spawn(due.number)
         elif due.what == _TURN_OFF:
-            self._wanted[due.number] = False
-            self._requested -= 1
+            self._want(due.number, False)
             self._population.end(self._pids.get(due.number, 0))
         elif due.what == _START:
             if self._wanted[due.number] and due.number not in self._pids:
                 self._spawn(due.number)
-        elif due.pid in self._population.alive:
-            if due.number >= 0:
-                self._restarts_due[due.number] = due.at
-            self._population.end(due.pid)
+        else:
+            self._end_old(due)
+
+    def _want(self, index: int, is_wanted: bool) -> None:
+        """One that ended for good is not wanted already when the ramp turns it off."""
+        self._requested += is_wanted - self._wanted[index]
+        self._wanted[index] = is_wanted
+
+    def _end_old(self, due: _Due) -> None:
+        member = self._population.alive.get(due.pid)
+        if member is None or member.number != due.number:
+            return  # it ended before its time, and its PID may be another's now
+        if due.number >= 0:
+            self._restarts_due[due.number] = due.at
+        self._population.end(due.pid)
 
     def _spawn(self, index: int) -> None:
         child = self._start.children[index]
@@ -188,15 +197,16 @@ class Generator:
         if now - due > _LONGEST_BACKLOG_SECONDS:
             self._churn_shift += now - due - _LONGEST_BACKLOG_SECONDS
         limit = self._start.limits.processes
-        if limit and len(self._population.alive) >= limit:
+        if limit and len(self._population.alive) + OWN_PROCESSES >= limit:
             self._churn_shift += _FULL_SECONDS
             return
         _, child = self._arrival or (0.0, None)
         if child is not None:
             pid = self._population.spawn(child)
-            self._lateness.append(time.monotonic() - due)
+            began = time.monotonic()
+            self._lateness.append(began - due)
             self._churned += 1
-            heapq.heappush(self._agenda, _Due(due + child.lifetime_seconds, _END, -1, pid))
+            heapq.heappush(self._agenda, _Due(began + child.lifetime_seconds, _END, -1, pid))
         self._arrival = next(self._arrivals, None)
 
     def _arrives_at(self) -> float:
@@ -216,8 +226,7 @@ class Generator:
                 self._restarts_due.pop(index, None)
             elif is_old and not child.restarts:
                 self._restarts_due.pop(index, None)
-                self._wanted[index] = False  # its time is over, and nobody shall take its place
-                self._requested -= 1
+                self._want(index, False)  # its time is over, and nobody shall take its place
             elif is_old:
                 self._spawn(index)
             else:
@@ -230,7 +239,8 @@ class Generator:
         if not self._is_ready and self._stands(now):
             self._is_ready = True
             self._churn_shift = now
-            self._churn_marks[0] = now, 0
+            self._churn_marks.clear()
+            self._churn_marks.append((now, 0))
             protocol.emit(
                 "ready",
                 contained_by=self._around.contained_by,

@@ -21,6 +21,9 @@ from phoenix.agent.load.shapes import behaviour, between, cores_of, require
 
 MAXIMUM_PROCESSES = 5000
 MAXIMUM_CHURN = 100_000.0
+OWN_PROCESSES = 2
+"""The generator and its guard: the kernel holds them to the same cap as what they start."""
+
 _VARIANTS = 8
 """Programs that are written for one churn pattern; each of its processes runs one of them."""
 
@@ -49,7 +52,7 @@ class Child(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What the whole load may take; 0 where nothing was said."""
+    """What the whole load may take, generator and guard included; 0 where nothing was said."""
 
     processes: int
     memory_bytes: int
