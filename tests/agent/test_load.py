@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -72,6 +73,21 @@ def test_stopped_processes_are_ended_too(load, tools):
         os.kill(pid, signal.SIGSTOP)
     running.send(type="stop")
     assert running.expect("stopped")["left"] == 0
+
+
+def test_a_deadline_may_be_weeks_away(load, tools):
+    running = load([tools.pattern()], deadline_seconds=40 * 86400)
+    running.expect("status")
+    running.send(type="stop")
+    assert running.expect("stopped")["reason"] == "stop"
+
+
+def test_no_process_holds_what_its_starter_forgot_to_close(load, tools):
+    """Nor are there too many descriptors for select(2) then."""
+    forget = "import os, sys; [os.set_inheritable(os.dup(0), True) for _ in range(1100)]; os.execvp(sys.argv[1], sys.argv[1:])"
+    running = load([tools.pattern()], prefix=(sys.executable, "-c", forget))
+    (pid,) = tools.simulated_by(running)
+    assert len(list(Path(f"/proc/{pid}/fd").iterdir())) == 3
 
 
 def test_strays_are_found_by_their_mark_until_they_end(load, strays, tools):

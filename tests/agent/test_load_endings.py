@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -152,6 +153,23 @@ def test_a_load_never_ends_what_it_did_not_start(load, tools, tmp_path):
     finally:
         bystander.kill()
         bystander.wait()
+
+
+@pytest.mark.parametrize("way", ["straight", "by a link"])
+def test_the_guard_ends_whatever_still_runs_a_file_of_the_load(load, tools, tmp_path, way):
+    """Found in the process table, not in a list; the kernel names the file otherwise where a link leads to it."""
+    (tmp_path / "by a link").symlink_to(tmp_path)
+    running = load([tools.pattern("svc", 3)], folder=tmp_path / way if way == "by a link" else tmp_path)
+    file = running.run_dir / "stray"
+    shutil.copy("/bin/sleep", file)
+    stray = subprocess.Popen([file, "60"], env={"PHOENIX_OWNER": running.owner})
+    try:
+        running.send(type="stop")
+        assert running.expect("stopped")["left"] == 0
+        assert stray.wait(2) == -signal.SIGKILL
+    finally:
+        stray.kill()
+        stray.wait()
 
 
 def test_a_beat_keeps_it_alive(load, tools):

@@ -12,6 +12,7 @@ guard adopts and ends what is left. The generator dies with the guard in the sam
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -19,6 +20,7 @@ import shutil
 import signal
 import time
 import traceback
+from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn, Optional
 
 from phoenix.agent import protocol, strays, wake
@@ -34,6 +36,9 @@ _LEAVE_SECONDS = 5.0
 """For the generator to end by itself: it kills and reaps 5,000 processes in some 0.3 s."""
 
 _BURIAL_SECONDS = 10.0
+_LONGEST_WAIT_SECONDS = 3600.0
+"""poll(2) knows no more than 24 days."""
+
 _PROC = "/proc"
 """Not HOST_PROC: the processes are those of our own namespace, and below."""
 
@@ -49,6 +54,7 @@ class _Report(NamedTuple):
 
 def run() -> int:
     """Serve one load run."""
+    _close_inherited()
     signals = wake.on_signals()
     protocol.hello("load")
     requests = protocol.Lines(STDIN)
@@ -58,8 +64,9 @@ def run() -> int:
     start = read_start(first)
     admission.demand_room(start)
     listener = admission.metrics_listener(start.metrics_port)
-    _make_folder(start.run_dir)
+    start = start._replace(run_dir=_new_folder(start.run_dir))
     cage = Cage()
+    report = _Report("failed")
     try:
         cage.enter(start.owner, start.limits)
         kernel.adopt_orphans()
@@ -74,6 +81,8 @@ def run() -> int:
         os.close(written)
         _await_end(generator, signals, start.deadline_seconds)
         report = _read_report(reports)
+    except OSError as error:
+        report = _Report("failed", failure=_words(error))
     finally:
         left = _bury(start)
         shutil.rmtree(start.run_dir, ignore_errors=True)
@@ -111,11 +120,20 @@ def _run(generator: Generator, population: Population) -> _Report:
     except protocol.RefusedError as error:
         failure, refusal = str(error), error.code
     except OSError as error:
-        hint = " (is the folder mounted noexec?)" if isinstance(error, PermissionError) else ""
-        failure = f"{type(error).__name__}: {error}{hint}"
+        failure = _words(error)
     finally:
         population.stop()
     return _Report(reason, population.spawned, failure, refusal)
+
+
+def _words(error: OSError) -> str:
+    """What the host did not allow, for a person."""
+    hint = {
+        errno.EAGAIN: "it allows no more processes: see the limits of its user, of the control group and of the kernel",
+        errno.EACCES: "is the folder mounted noexec?",
+        errno.EPERM: "does the folder's file system know no hard links?",
+    }.get(error.errno or 0)
+    return f"{type(error).__name__}: {error}" + (f" ({hint})" if hint else "")
 
 
 def _process_table(start: Start, around: Surroundings) -> Optional[str]:
@@ -139,9 +157,19 @@ def _first(requests: protocol.Lines, signals: int) -> Optional[dict[str, Any]]:
     return None
 
 
-def _make_folder(path: str) -> None:
+def _close_inherited() -> None:
+    """What whoever started us forgot to close: every simulated process would hold it open."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with suppress(OSError):  # the one that we listed them by
+                os.close(int(name))
+
+
+def _new_folder(path: str) -> str:
+    """Make it; returns it as the kernel names it, for by that we shall know what runs its files."""
     try:
         os.mkdir(path, 0o700)
+        return os.path.realpath(path)
     except OSError as error:
         raise protocol.RefusedError(
             "bad_run_dir", f"run_dir must be new, in a folder that exists: {error}"
@@ -159,7 +187,8 @@ def _await_end(generator: int, signals: int, deadline_seconds: float) -> None:
             os.kill(generator, signal.SIGKILL)
             os.waitpid(generator, 0)
             return
-        for fd, _ in poller.poll(max(1.0, (end - time.monotonic()) * 1e3)):
+        seconds = min(end - time.monotonic(), _LONGEST_WAIT_SECONDS)
+        for fd, _ in poller.poll(max(1.0, seconds * 1e3)):
             is_end = fd == STDIN or wake.is_told_to_end(signals)
             if fd == STDIN:
                 poller.unregister(STDIN)
@@ -198,8 +227,8 @@ def _bury(start: Start) -> list[int]:
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # gone meanwhile
+            except OSError:
+                continue  # gone meanwhile; or not ours to end, which is told at last
         while left and _reaps():
             pass
         if not left or time.monotonic() > deadline:

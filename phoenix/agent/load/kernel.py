@@ -42,9 +42,8 @@ def _call(name: str, *arguments: object) -> bool:
         import ctypes
     except ImportError:
         return False
-    library = ctypes.CDLL(None, use_errno=True)
     words = [ctypes.c_ulong(one) if isinstance(one, int) else one for one in arguments]
     try:
-        return getattr(library, name)(*words) == 0
-    except AttributeError:
+        return getattr(ctypes.CDLL(None), name)(*words) == 0
+    except (AttributeError, OSError):  # no such function; a Python that is linked statically
         return False
