@@ -20,6 +20,7 @@ class Processes:
         self.alive = {}
         self.spawned = self.exited = 0
         self.exited_cpu = 0.0
+        self.refusal = None
         self.lives = []
         self._clock = clock
         self._began = {}

@@ -11,6 +11,8 @@ pytestmark = pytest.mark.real
 
 def _refused(running, tools, code):
     error = running.read()
+    while error["type"] == "status":
+        error = running.read()
     assert (error["type"], error["code"]) == ("error", code), error
     assert running.wait() == 2
     assert not running.run_dir.exists()
@@ -48,6 +50,25 @@ def test_more_processes_than_pids_max_allows(load, tools):
         group.rmdir()
 
 
+def test_a_host_that_allows_no_more_ends_the_load_and_says_so(load, tools):
+    group = _pids_group()
+    if group is None:
+        pytest.skip("no control group with a limit of processes can be made here")
+    try:
+        inside = ("sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh")
+        running = load([tools.pattern("svc-{n}", 5, lifetime_seconds=[2, 2])], prefix=inside)
+        (group / "pids.max").write_text("2")
+        while (message := running.read())["type"] == "status":
+            pass
+        assert (message["type"], message["code"]) == ("error", "load_failed")
+        assert "allows no more processes" in message["message"]
+        assert running.expect("stopped")["left"] == 0
+        assert running.wait() == 1
+        assert tools.marked(running.owner) == []
+    finally:
+        group.rmdir()
+
+
 def test_more_processes_than_the_user_may_have(load, tools, as_nobody):
     limited = {**as_nobody, "prefix": ("prlimit", "--nproc=30", *as_nobody["prefix"])}
     running = load([tools.pattern("svc-{n}", 100)], until=None, **limited)
@@ -81,6 +102,23 @@ def test_a_user_that_is_not_there(load, tools):
 def test_a_user_that_we_may_not_become(load, tools, as_nobody):
     running = load([tools.pattern(user="daemon")], until=None, **as_nobody)
     assert "need root" in _refused(running, tools, "not_permitted")
+
+
+@pytest.mark.parametrize("missing", ["setuid", "setgid", "kill"])
+def test_a_root_that_may_not_become_a_user(load, tools, missing):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    bounded = ("setpriv", f"--bounding-set=-{missing}", f"--inh-caps=-{missing}")
+    running = load([tools.pattern(user="nobody")], until=None, prefix=bounded)
+    assert "need the capabilities" in _refused(running, tools, "not_permitted")
+
+
+def test_memory_that_the_kernel_does_not_give(load, tools):
+    """Told at once: whoever came instead would end likewise, again and again."""
+    memory = {"shape": "steady", "bytes": [64 << 20, 64 << 20]}
+    limited = ("prlimit", f"--as={40 << 20}")
+    running = load([tools.pattern("svc-{n}", 3, memory=memory)], until=None, prefix=limited)
+    _refused(running, tools, "not_enough_memory")
 
 
 def test_a_port_that_is_taken(load, tools):

@@ -216,7 +216,10 @@ class Generator:
         return self._churn_shift + self._arrival[0]
 
     def _replace_ended(self) -> None:
-        for index, pid in self._population.reap():
+        ended = self._population.reap()
+        if self._population.refusal:
+            raise self._population.refusal  # whoever came instead would end likewise
+        for index, pid in ended:
             if self._pids.get(index) != pid:
                 continue  # turned off and on again meanwhile: another stands for it
             del self._pids[index]

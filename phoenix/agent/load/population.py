@@ -6,7 +6,8 @@ import os
 import select
 import signal
 import time
-from typing import NamedTuple
+from contextlib import suppress
+from typing import NamedTuple, Optional
 
 from phoenix.agent import protocol
 from phoenix.agent.load import image
@@ -37,6 +38,7 @@ class Population:
         spawned: Processes started so far.
         exited: Processes reaped so far.
         exited_cpu: CPU seconds of those.
+        refusal: What the host did not allow a process, by which it ended at once; None where it allowed all.
     """
 
     def __init__(self, start: Start) -> None:
@@ -45,6 +47,7 @@ class Population:
         self.spawned = 0
         self.exited = 0
         self.exited_cpu = 0.0
+        self.refusal: Optional[protocol.RefusedError] = None
         self._run_dir = start.run_dir
         self._children = start.children
         self._churners = start.churn.behaviours
@@ -97,7 +100,7 @@ class Population:
         """The standing processes that ended since the last call: index and PID."""
         ended: list[tuple[int, int]] = []
         while self.alive:
-            pid, _, usage = os.wait4(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 break
             member = self.alive.pop(pid, None)
@@ -105,6 +108,8 @@ class Population:
                 continue  # an orphan of somebody else in our namespace
             self.exited_cpu += usage.ru_utime + usage.ru_stime
             self.exited += 1
+            if status:
+                self.refusal = self.refusal or _refusal(os.waitstatus_to_exitcode(status))
             self._links[member.path] -= 1
             if member.number >= 0:
                 self.standing -= 1
@@ -123,12 +128,21 @@ class Population:
     def stop(self) -> None:
         """Kill and reap every process: they hold nothing that could be lost."""
         for pid in self.alive:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(PermissionError):  # then the kernel ends it with us, or the guard tells of it
+                os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + _KILL_SECONDS
         while self.alive and time.monotonic() < deadline:
             self.reap()
             if self.alive:
                 select.select([], [], [], 0.005)
+
+
+def _refusal(code: int) -> Optional[protocol.RefusedError]:
+    if code == image.EXIT_NO_MEMORY:
+        return protocol.RefusedError("not_enough_memory", "the host gave a process no room for its memory")
+    if code == image.EXIT_USER_REFUSED:
+        return protocol.RefusedError("not_permitted", "the host let no process become its user")
+    return None
 
 
 def _write(path: str, content: bytes) -> None:
