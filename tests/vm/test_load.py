@@ -60,7 +60,11 @@ def test_it_stands_in_a_scope_of_its_own_and_is_gone_with_it(host):
         assert (status.contained_by, status.capped) == ("pid namespace", ("processes", "memory", "cpu"))
         assert simulated(host).count("theirs") == 2
         shown = host.run(
-            "systemctl", "show", f"phoenix-load-{OWNER}.scope", "-p", "TasksMax,MemoryMax,CPUQuotaPerSecUSec"
+            "systemctl",
+            "show",
+            f"phoenix-load-{OWNER}:*.scope",
+            "-p",
+            "TasksMax,MemoryMax,CPUQuotaPerSecUSec",
         )
         assert sorted(shown.stdout.split()) == [
             "CPUQuotaPerSecUSec=750ms",

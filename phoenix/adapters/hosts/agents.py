@@ -17,12 +17,15 @@ from phoenix.adapters.machines.machine import Machine, Row
 from phoenix.domain.errors import DependencyError, StateError
 
 CAGE_PREFIX = "phoenix-load-"
-"""The agent's control groups are called so, with the owner behind it."""
+"""The agent's control groups are called so; behind it stand the owner, a colon and the guard's PID."""
 
 _FIND_GROUPS = ("find", "/sys/fs/cgroup", "-depth", "-type", "d", "-name")
 _REMOVE_FOUND = ("-exec", "rmdir", "{}", ";")
 _HELLO_SECONDS = 20.0
 """Python starts in 30 ms; the rest is for a busy host."""
+
+_OVERTIME = timedelta(seconds=15)
+"""A load keeps its deadline itself, and can say so then; only one that hangs is ended from outside."""
 
 
 class Agents:
@@ -57,7 +60,7 @@ class Agents:
             self._machine.make_folder(run.parent)
             demand_executable(self._machine, run.parent)
         try:
-            with self._agent(owner, LOAD, lifetime) as agent:
+            with self._agent(owner, LOAD, lifetime + _OVERTIME) as agent:
                 agent.receive(time.monotonic() + _HELLO_SECONDS)
                 where = {"run_dir": str(run), "owner": owner, "deadline_seconds": lifetime.total_seconds()}
                 session = AgentLoadSession(agent)
@@ -74,7 +77,7 @@ class Agents:
         """Remove what the agent leaves when it is killed: its files, and its control groups where it made some."""
         folder = self.run_folder(owner)
         if self._machine.exists(folder):
-            self._machine.run([*_FIND_GROUPS, f"{CAGE_PREFIX}{owner}", *_REMOVE_FOUND])
+            self._machine.run([*_FIND_GROUPS, f"{CAGE_PREFIX}{owner}:*", *_REMOVE_FOUND])
             self._machine.remove(folder)
 
     def _find(self, owner: str, place: str) -> list[Row]:

@@ -99,6 +99,7 @@ class Sweep:
         for place in found.still_kept(owner):
             self.collectors.end(place, found.places[place])
         end_all(machine, lambda: list(self._processes_of(owner)))
+        self.agents.remove_run(owner)
         with machine.locked(folder):
             self._clear_files(owner)
 

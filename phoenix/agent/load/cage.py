@@ -47,7 +47,7 @@ class Cage:
             self._remove_forgotten()
             for what, folder in self._folders():
                 if _value(what, limits):
-                    self._enter_group(what, folder, _PREFIX + owner, limits)
+                    self._enter_group(what, folder, _name(owner), limits)
         self.capped = tuple(what for what in _FILES if _is_capped(what, limits))
 
     def leave(self) -> None:
@@ -85,6 +85,11 @@ class Cage:
             _try_write(f"{group}/cgroup.procs", str(os.getpid()))
 
 
+def _name(owner: str) -> str:
+    """Of this one load: an owner may have several on a machine, one for each of its hosts."""
+    return f"{_PREFIX}{owner}:{os.getpid()}"
+
+
 def group_of(what: str) -> Optional[str]:
     """The folder of this process's control group for a limit; None where there is no such controller."""
     unified: Optional[str] = None
@@ -105,7 +110,7 @@ def _existing(*folders: str) -> Optional[str]:
 
 def _enter_scope(owner: str, limits: Limits) -> None:
     """Ask systemd for a transient scope around this process; it is there when our group has its name."""
-    name = f"{_PREFIX}{owner}.scope"
+    name = f"{_name(owner)}.scope"
     properties = ["PIDs", "au", "1", str(os.getpid()), "CollectMode", "s", "inactive-or-failed"]
     count = 2
     for key, value in (

@@ -35,6 +35,13 @@ def sessions(host: SlotHost) -> None:
         signal.pause()
 
 
+def capped_load(host: SlotHost) -> None:
+    limits = {"processes": 50, "memory_bytes": 1 << 30, "cpu_cores": 1}
+    with host.start_load("exp-1", {**IDLE_LOAD, "limits": limits}, LONG):
+        say("ready")
+        signal.pause()
+
+
 def race(host: SlotHost, holder: str, rounds: str) -> None:
     """Take the host `rounds` times, against whoever else does; say each fence that was given."""
     taken = 0
@@ -63,5 +70,5 @@ def readers(host: SlotHost, until: str) -> None:
 
 if __name__ == "__main__":
     verb, folder, binary, *rest = sys.argv[1:]
-    VERBS = {"start": start, "clear": clear, "sessions": sessions, "race": race, "readers": readers}
-    VERBS[verb](local_host(Path(folder), binary=Path(binary)), *rest)
+    VERBS = (start, clear, sessions, capped_load, race, readers)
+    {one.__name__: one for one in VERBS}[verb](local_host(Path(folder), binary=Path(binary)), *rest)
