@@ -7,7 +7,7 @@ import json
 import os
 import select
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import cast
 
@@ -93,15 +93,21 @@ class AgentProcess:
             raise self._failure(f"sends no object: {line[:100]!r}", "agent_broken")
         message = cast("Message", found)
         if message.get("type") == "error":
-            raise self._failure(str(message.get("message")), str(message.get("code")))
+            raise self._failure(f"says: {message.get('message')}", str(message.get("code")))
         return message
 
-    def drain(self) -> list[Message]:
-        """The messages that are there already; none if it is silent."""
-        messages: list[Message] = []
-        while b"\n" in self._rest or select.select([self._pipe.stdout], [], [], 0)[0]:
-            messages.append(self.receive(time.monotonic()))
-        return messages
+    def drain(self) -> Iterator[Message]:
+        """The messages that are there already, none if it is silent; what has not come whole waits for the next call.
+
+        Raises:
+            DependencyError: The agent is gone, or reports an error; behind the messages that came before.
+        """
+        while True:
+            while b"\n" not in self._rest:
+                if not select.select([self._pipe.stdout], [], [], 0)[0]:
+                    return
+                self._read()
+            yield self.receive(time.monotonic())
 
     def close(self) -> None:
         """End it and everything it started.

@@ -79,7 +79,7 @@ class AgentLoadSession:
                     for message in self._agent.drain():
                         self._take_in(message)
                 except DependencyError as error:
-                    self._end(error.message)
+                    self._end(f"{error.message}; {error.hint}" if error.hint else error.message)
             return self._status
 
     def _await_population(self, deadline: float) -> None:
@@ -122,7 +122,8 @@ class AgentLoadSession:
             self._status = _status_of(fields, self._status)
 
     def _end(self, why: str) -> None:
-        self._status = replace(self._status, achieved=0, active=0, error=why)
+        if not self._status.error:  # what came first says most
+            self._status = replace(self._status, achieved=0, active=0, error=why)
 
 
 def _status_of(fields: Mapping[str, Any], before: LoadStatus) -> LoadStatus:
