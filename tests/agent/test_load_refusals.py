@@ -20,16 +20,22 @@ def _refused(running, tools, code):
     return error["message"]
 
 
-def _pids_group():
-    """A control group that allows few processes, and the file that takes who shall be in it."""
-    for parent in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")):
+def _group(controller, *files):
+    """A control group of our own that has one of the files of a limit, and that file; None where we can make none."""
+    for parent in (Path("/sys/fs/cgroup") / controller, Path("/sys/fs/cgroup")):
         if (parent / "cgroup.procs").exists() and os.access(parent, os.W_OK):
             group = parent / f"phoenix-test-{os.getpid()}"
             group.mkdir()
-            if (group / "pids.max").exists():
-                return group
+            for file in files:
+                if (group / file).exists():
+                    return group, group / file
             group.rmdir()
     return None
+
+
+def _pids_group():
+    found = _group("pids", "pids.max")
+    return found and found[0]
 
 
 def test_more_processes_than_pids_max_allows(load, tools):
@@ -92,6 +98,22 @@ def test_more_cpu_than_there_is(load, tools):
 def test_more_memory_than_the_host_can_spare(load, tools):
     memory = {"shape": "growing", "bytes": [0, 1 << 50], "period_seconds": 60}
     _refused(load([tools.pattern(memory=memory)], until=None), tools, "not_enough_memory")
+
+
+def test_more_memory_than_the_group_around_it_may_have(load, tools):
+    """As in a container, which sees the memory of its host."""
+    found = _group("memory", "memory.max", "memory.limit_in_bytes")
+    if found is None:
+        pytest.skip("no control group with a limit of memory can be made here")
+    group, limit = found
+    try:
+        limit.write_text(str(200 << 20))
+        memory = {"shape": "steady", "bytes": [150 << 20, 150 << 20]}
+        inside = ("sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh")
+        running = load([tools.pattern(memory=memory)], until=None, prefix=inside)
+        assert str(group) in _refused(running, tools, "not_enough_memory")
+    finally:
+        group.rmdir()
 
 
 def test_a_user_that_is_not_there(load, tools):

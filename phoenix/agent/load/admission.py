@@ -9,7 +9,7 @@ from typing import Iterator, Optional
 
 from phoenix.agent import procfs
 from phoenix.agent.load import image
-from phoenix.agent.load.cage import PROCESSES, group_of
+from phoenix.agent.load.cage import MEMORY, PROCESSES, group_of
 from phoenix.agent.load.request import OWN_PROCESSES, Start
 from phoenix.agent.protocol import RefusedError
 
@@ -18,6 +18,12 @@ MAXIMUM_MEMORY_SHARE = 0.5
 
 _PASSING_PROCESSES = 2
 """Whatever generator and guard run for a moment."""
+
+_MEMORY_FILES = (
+    ("memory.max", "memory.current", b"inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", b"total_inactive_file"),
+)
+"""Limit, use, and what of that the kernel gives back when it is needed: cgroup v2 and v1."""
 
 _PROC = "/proc"
 """Not HOST_PROC: what limits us is our own host's."""
@@ -109,13 +115,33 @@ def _demand_memory(start: Start) -> None:
     wanted = sum(max(child.behaviour.memory_bytes.values) for child in start.children)
     most = max((max(one.memory_bytes.values) for one in start.churn.behaviours), default=0)
     wanted += start.churn.concurrent * most
+    for available, what in _memory():
+        if wanted > available * MAXIMUM_MEMORY_SHARE:
+            raise RefusedError(
+                "not_enough_memory",
+                f"the load needs {wanted} bytes, more than {MAXIMUM_MEMORY_SHARE:.0%} of the "
+                f"{max(0, available)} available {what}",
+            )
+
+
+def _memory() -> Iterator[tuple[int, str]]:
+    """Bytes that are available, on the host and in each control group around us: a container has less than its host."""
     fields = dict(line.split(b":", 1) for line in procfs.read(f"{_PROC}/meminfo").splitlines())
-    available = int(fields[b"MemAvailable"].split()[0]) * 1024
-    if wanted > available * MAXIMUM_MEMORY_SHARE:
-        raise RefusedError(
-            "not_enough_memory",
-            f"the load needs {wanted} bytes, more than {MAXIMUM_MEMORY_SHARE:.0%} of the {available} available",
-        )
+    yield int(fields[b"MemAvailable"].split()[0]) * 1024, "on this host"
+    folder = group_of(MEMORY)
+    while folder and os.path.exists(f"{folder}/cgroup.procs"):
+        for limit_file, used_file, idle in _MEMORY_FILES:
+            limit, used = _number(f"{folder}/{limit_file}"), _number(f"{folder}/{used_file}")
+            if limit is not None and used is not None:
+                yield limit - used + _statistic(f"{folder}/memory.stat", idle), f"in {folder}"
+        folder = os.path.dirname(folder)
+
+
+def _statistic(path: str, name: bytes) -> int:
+    try:
+        return int(dict(line.split() for line in procfs.read(path).splitlines())[name])
+    except (OSError, KeyError, ValueError):
+        return 0
 
 
 def _number(path: str) -> Optional[int]:
