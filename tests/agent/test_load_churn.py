@@ -3,6 +3,8 @@
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections import Counter
 from contextlib import suppress
 from itertools import islice
@@ -70,6 +72,31 @@ def test_a_ramp_turns_the_rate_and_the_population():
     assert sum(turn.is_wanted for turn in found) == 10
     assert [turn.seconds for turn in found[:2]] == [0, 0]
     assert [turn.number for turn in found if not turn.is_wanted] == list(range(9, -1, -1))
+
+
+@pytest.mark.real
+def test_the_oldest_python_draws_the_same(archive, tools):
+    """Hosts have Pythons of their own, and none may change what a seed stands for."""
+    look = """
+import hashlib, sys
+from itertools import islice
+from phoenix.agent.load import request
+busy = {"cpu": {"shape": "random", "cores": 0.3}, "lifetime_seconds": [1, 9], "unique_command_line": True}
+memory = {"shape": "random", "bytes": [0, 9e6], "period_seconds": 30}
+spiky = {"cpu": {"shape": "idle"}, "memory": {**memory, "shape": "spiky"}, "lifetime_seconds": [1, 2]}
+patterns = [{"name": "a-{n}", "count": 30, "memory": memory, **busy}, {"name": "b", "churn_weight": 1, **busy},
+            {"name": "c", "churn_weight": 2.5, **spiky}]
+start = request.read_start({"type": "start", "run_dir": "/x", "owner": "o", "deadline_seconds": 9, "seed": 7,
+                            "patterns": patterns, "churn_per_second": 25})
+drawn = start.children, list(islice(request.arrivals(start), 300))
+print(hashlib.sha256(repr(drawn).encode()).hexdigest())
+"""
+    python = tools.find_python39()
+    if python is None:
+        pytest.skip("no Python 3.9 here")
+    environ = {"PYTHONPATH": str(archive)}
+    drawn = {subprocess.check_output([one, "-c", look], env=environ) for one in (python, sys.executable)}
+    assert len(drawn) == 1
 
 
 @pytest.mark.real

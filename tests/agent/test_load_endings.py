@@ -23,6 +23,7 @@ HARD = [
     "tree killed",
     "generator frozen, then eof",
     "generator frozen, then signal",
+    "generator frozen, then guard killed",
     "processes frozen, then stop",
 ]
 
@@ -100,7 +101,7 @@ def test_nothing_is_left_two_seconds_after_a_hard_end(load, tools, privileges, e
     while left and time.monotonic() - began < GONE_SECONDS:
         left = tools.marked(running.owner)
     # A guard whose generator does not answer gives it some seconds first.
-    patient = "frozen" in ending and "processes" not in ending
+    patient = ending in ("generator frozen, then eof", "generator frozen, then signal")
     if patient:
         tools.wait_until(lambda: not tools.marked(running.owner), "all processes are gone")
     else:
