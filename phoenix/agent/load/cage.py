@@ -11,7 +11,7 @@ import select
 import subprocess
 import time
 from contextlib import suppress
-from typing import Optional
+from typing import Callable, Optional
 
 from phoenix.agent import procfs
 from phoenix.agent.load.request import Limits
@@ -21,6 +21,7 @@ PROCESSES, MEMORY, CPU = "processes", "memory", "cpu"
 _PREFIX = "phoenix-load-"
 _PERIOD_US = 100_000
 _PATIENCE_SECONDS = 5.0
+_SETTLE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.01
 _GROUPS = "/sys/fs/cgroup"
 _FILES = {PROCESSES: "pids.max", MEMORY: "memory.max", CPU: "cpu.max"}
@@ -141,8 +142,15 @@ def _enter_scope(owner: str, limits: Limits) -> None:
         )
     except (OSError, subprocess.SubprocessError):
         return
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while name not in _text("/proc/self/cgroup") and time.monotonic() < deadline:
+    _await(lambda: name in _text("/proc/self/cgroup"), _PATIENCE_SECONDS)
+    # It moves us from one hierarchy to the next; not every host has one for each limit.
+    asked = [what for what in _FILES if _value(what, limits)]
+    _await(lambda: all(_is_capped(what, limits) for what in asked), _SETTLE_SECONDS)
+
+
+def _await(claim: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim() and time.monotonic() < deadline:
         select.select([], [], [], _PAUSE_SECONDS)
 
 
