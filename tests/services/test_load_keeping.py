@@ -131,6 +131,46 @@ def test_one_host_that_refuses_ends_all_and_its_error_is_kept(fleet, fault):
     assert raised.message == f"{HOSTS[1]}: {fault.message}"
 
 
+def test_a_host_that_was_never_reached_does_not_have_to_show_anything(fleet):
+    """Else a misspelt address would keep the run from being over for ever."""
+    fleet.silence(HOSTS[1])
+    for target in (HOSTS[0], HOSTS[2]):
+        fleet.fail(target, "start_load", AssertionError("it was started"))
+    over = ended(fleet, Kept(fleet, fleet.recorded()), LoadEnd.FAILED)
+    assert isinstance(over.ending.fault(), DependencyError)
+    assert over.ending.words.startswith(f"{HOSTS[1]}: ")
+
+
+def test_a_host_out_of_reach_has_to_show_what_an_earlier_keeper_left(fleet):
+    run = fleet.recorded(driver=None, heartbeat_at=datetime.now(UTC))
+    fleet.fakes[HOSTS[1]]._sessions.append((run.id, "load"))
+    fleet.silence(HOSTS[1])
+    left = Kept(fleet, run).result()
+    assert (left.state, set(left.left)) == (LoadState.ENDING, {HOSTS[1]})
+
+
+def test_a_run_that_is_ending_starts_nothing(fleet):
+    """A keeper that comes up late: somebody held its starter for lost, and could not ask a host."""
+    for target in HOSTS:
+        fleet.fail(target, "start_load", AssertionError("it was started"))
+    run = fleet.recorded(driver=None, state=LoadState.ENDING, ending=LoadEnding(LoadEnd.LOST, "it was lost"))
+    assert ended(fleet, Kept(fleet, run), LoadEnd.LOST).ending.words == "it was lost"
+
+
+def test_a_store_that_is_locked_when_all_processes_stand_ends_nothing(fleet):
+    failures = iter([True] * 3)
+
+    def fail(verb, _arguments):
+        if verb == "running" and next(failures, False):
+            raise DependencyError("the database is locked")
+
+    fleet.store.before = fail
+    kept = Kept(fleet, fleet.recorded())
+    kept.running()
+    kept.call.end("enough")
+    ended(fleet, kept, LoadEnd.STOPPED)
+
+
 def test_a_single_host_is_not_named_twice():
     fleet = LoadFleet("local")
     fleet.fail("local", "start_load", StateError("local has no memory for it"))

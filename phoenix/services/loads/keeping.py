@@ -6,11 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from phoenix.adapters.ports import Host
 from phoenix.adapters.store.load_changes import driven
 from phoenix.adapters.stores import ExperimentStore, LoadRunStore
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.load.run import LoadEnd, LoadEnding, LoadRun, LoadStatus
 from phoenix.domain.record import Driver
+from phoenix.services.concurrency import everywhere
 from phoenix.services.loads.calls import Call
 from phoenix.services.loads.generators import Generators
 from phoenix.services.loads.settling import Opener, settle
@@ -76,8 +78,13 @@ class Keeping:
             StateError: It is over or driven by somebody else, or was taken over meanwhile; nothing of ours is left.
             DependencyError: The store could not be written; nothing of ours is left where the hosts answered.
         """
+        is_new = self.store.get(load).heartbeat_at is None
         run = self._claimed(load)
         hosts = {target: self.open_host(target) for target in run.targets}
+        if is_new and run.ending is None and (out_of_reach := _out_of_reach(run, hosts)) is not None:
+            # No host was asked for anything, so none has to show that nothing is left: it might never answer.
+            self.store.end(run.id, out_of_reach)
+            return self.store.finish(run.id)
         generators = Generators(run.id, hosts, call.wake)
         try:
             ending = self._reason_to_end(run, generators, call)
@@ -103,22 +110,22 @@ class Keeping:
 
     def _kept(self, run: LoadRun, generators: Generators, call: Call) -> LoadEnding:
         """Keep it until there is a reason to end it; returns that."""
+        if run.ending is not None:
+            return run.ending  # whoever held its starter for lost was faster
         left = run.deadline - datetime.now(UTC)
         deadline = time.monotonic() + left.total_seconds()
         watch = _Watch(self, run, deadline)
         if (ending := watch.look({}, call)) is not None:
             return ending
         generators.start(run.request, left + LATE)
-        is_told = False
         while True:
             ending = watch.look(generators.statuses(), call)
             if ending is not None:
                 return ending
             if (refused := generators.refusal()) is not None:
                 return _refused(run, *refused)
-            if generators.stand and not is_told:
-                self.store.running(run.id, datetime.now(UTC))
-                is_told = True
+            if generators.stand:
+                watch.stands()
             call.wait(min(LOOK_SECONDS, deadline - time.monotonic()))
 
 
@@ -131,6 +138,7 @@ class _Watch:
         run: As it was claimed.
         deadline: Of the run, monotonic clock.
         written_at: When the store was last written, monotonic clock.
+        is_told: Whether the store knows that all processes stand.
         heard: By target, the age of the generator that it last told, and when it changed, monotonic clock.
     """
 
@@ -138,6 +146,7 @@ class _Watch:
     run: LoadRun
     deadline: float
     written_at: float = field(default_factory=time.monotonic)
+    is_told: bool = False
     heard: dict[str, tuple[float | None, float]] = field(
         default_factory=dict[str, tuple[float | None, float]]
     )
@@ -164,6 +173,13 @@ class _Watch:
                 words = f"{target}: {error}" if len(self.run.targets) > 1 else error
                 return LoadEnding(LoadEnd.FAILED, words, "", "load_ended", DependencyError.actor)
         return None
+
+    def stands(self) -> None:
+        """Write down that all processes stand; again at the next look, where the store cannot be written now."""
+        if not self.is_told:
+            with suppress(DependencyError):
+                self.keeping.store.running(self.run.id, datetime.now(UTC))
+                self.is_told = True
 
     def _silence_of(self, target: str, status: LoadStatus) -> str:
         """That a host says nothing any more, as where its network is cut; "" while it does."""
@@ -192,6 +208,12 @@ class _Watch:
             raise TakenOverError(f"{self.run.name} was ended by somebody else.")
         self.written_at = time.monotonic()
         return found
+
+
+def _out_of_reach(run: LoadRun, hosts: Mapping[str, Host]) -> LoadEnding | None:
+    """The ending by the first host that cannot even be looked at; None where all can."""
+    faults = everywhere(run.targets, lambda target: hosts[target].leftovers(run.id))
+    return _refused(run, *faults[0]) if faults else None
 
 
 def _refused(run: LoadRun, target: str, fault: Exception) -> LoadEnding:
