@@ -20,6 +20,7 @@ from phoenix.cli.loadsim_view import (
 from phoenix.cli.output import cell
 from phoenix.domain.load.run import LoadRun
 from phoenix.services.loads.verbs import Loads
+from phoenix.services.views.wording import clean
 
 LOOK_SECONDS = 1.0
 """The generators report once a second."""
@@ -64,6 +65,8 @@ def follow(
 ) -> None:
     """Show all runs, or one host by host, each second: one until it is over, all until Ctrl-C.
 
+    Where it writes plain lines, what is over is told once.
+
     Args:
         loads: Of this installation.
         load: Id of the one; None for all.
@@ -72,19 +75,20 @@ def follow(
     """
     screen = console or Console(highlight=False)
 
-    def look() -> tuple[LoadRun, ...]:
-        return loads.newest() if load is None else (loads.get(load),)
-
     if not screen.is_terminal or screen.is_dumb_terminal:
+        told: set[str] = set()
         while True:
-            for run in (runs := look()):
-                _print(screen, _line(run))
+            runs = loads.watch(load)
+            for run in runs:
+                if run.id not in told:
+                    _print(screen, _line(run))
+            told = {run.id for run in runs if run.is_over}
             if load is not None and runs[0].is_over:
                 return
             pause(LOOK_SECONDS)
     with Live(console=screen, auto_refresh=False, redirect_stdout=False, transient=load is not None) as live:
         while True:
-            runs = look()
+            runs = loads.watch(load)
             live.update(_all(runs) if load is None else _one(runs[0]), refresh=True)
             if load is not None and runs[0].is_over:
                 return
@@ -111,7 +115,10 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, object]]) -> Table:
 
 
 def _line(run: LoadRun) -> str:
-    return f"{time.strftime('%H:%M:%S')} {state_words(run)} {standing_words(run)}"
+    began = f"{time.strftime('%H:%M:%S')} {state_words(run)}"
+    if run.ending is not None and run.is_over:
+        return f"{began} {clean(run.name)}: {clean(run.ending.words)}"
+    return f"{began} {standing_words(run)}"
 
 
 def _print(screen: Console, line: str) -> None:

@@ -64,8 +64,8 @@ class Runs:
             raise KeyboardInterrupt
         return self.looks.pop(0)
 
-    def newest(self) -> tuple[LoadRun, ...]:
-        return (self.get(""), ENDED)
+    def watch(self, load: str | None) -> tuple[LoadRun, ...]:
+        return (self.get(""), replace(ENDED, id="load-00000000"))[: 2 if load is None else 1]
 
 
 def a_screen(*, is_terminal: bool) -> Console:
@@ -91,6 +91,15 @@ def test_all_loads_are_shown_until_somebody_has_seen_enough(is_terminal):
     assert "running" in said
     assert "ending (deadline)" in said
     assert "ended (stopped)" in said
+
+
+def test_what_is_over_is_told_once_in_plain_lines():
+    screen = a_screen(is_terminal=False)
+    with pytest.raises(KeyboardInterrupt):
+        follow(Runs(RUNNING, RUNNING, RUNNING), None, console=screen, pause=lambda _: None)
+    said = screen.file.getvalue()
+    assert (said.count("running"), said.count("ended (stopped)")) == (3, 1)
+    assert "ended (stopped) evening: enough of it\n" in said
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -260,3 +260,21 @@ def test_the_log_of_a_keeper_is_its_owners_only(tmp_path, monkeypatch):
     log = Archive(tmp_path / "loads").folder("load-1") / "keeper.log"
     assert log.stat().st_mode & 0o777 == 0o600
     assert log.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_who_watches_sees_the_end_of_a_run_whose_keeper_was_killed(fleet, wish):
+    run = fleet.verbs.create(wish)
+    assert fleet.verbs.watch(run.id) == fleet.verbs.watch(None) == (run,)
+    fleet.living.remove(STARTER)
+    (seen,) = fleet.verbs.watch(run.id)
+    assert (seen.is_over, seen.ending.why) == (True, LoadEnd.LOST)
+
+
+def test_who_watches_does_not_wait_for_a_host_that_does_not_answer(fleet, wish):
+    run = fleet.verbs.create(wish)
+    fleet.living.remove(STARTER)
+    fleet.silence("local")
+    (seen,) = fleet.verbs.watch(None)
+    assert seen.left
+    fleet.fail("local", "leftovers", AssertionError("it was asked again"))
+    assert fleet.verbs.watch(run.id) == (seen,)

@@ -190,6 +190,14 @@ class Loads:
         """By id, else the newest of that name."""
         return self.store.get(reference)
 
+    def watch(self, load: str | None) -> tuple[LoadRun, ...]:
+        """One run by its id, or the newest of all; one that has lost its keeper is brought to its end first.
+
+        One that waits for a host to answer is not tried again: whoever watches would wait for that host each time.
+        """
+        runs = self.newest() if load is None else (self.store.get(load),)
+        return tuple(run if run.is_over or run.left else self.recovery.looked_after(run.id) for run in runs)
+
     def unfinished(self) -> tuple[LoadRun, ...]:
         """All that are not over, newest first."""
         return self.store.unfinished()
