@@ -32,7 +32,7 @@ def record_to(
         phoenix: The services.
         target: The host, canonical.
         file: Where to; standard output when None.
-        name: The profile's; made of the file's or the host's when None.
+        name: The profile's; made of the file's or the host's when None, of no host's where names are made up.
         seconds: How long to look.
         anonymise: Whether names are made up.
         force: Whether a file may be overwritten.
@@ -41,7 +41,9 @@ def record_to(
         SpecError: The name cannot be a profile's, or the file cannot be written.
         StateError: The file exists.
     """
-    called = _checked(name) if name is not None else _name_of(file.stem if file else target)
+    # A host's name is as telling as those of its processes.
+    unnamed = "anonymous" if anonymise else target
+    called = _checked(name) if name is not None else _name_of(file.stem if file else unnamed)
     if file is not None:
         _demand_writable(file, force=force)
     typer.echo(f"looking at {target} for {seconds} s", err=True)
