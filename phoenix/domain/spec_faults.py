@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from phoenix.domain.findings import Finding, Severity
@@ -85,3 +85,14 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)
+
+
+def matching(pattern: str, words: str) -> BeforeValidator:
+    """Refuses a text in words for people; the same pattern in the field itself is for its schema."""
+
+    def check(text: object) -> object:
+        if isinstance(text, str) and not re.fullmatch(pattern, text):
+            raise ValueError(words)
+        return text
+
+    return BeforeValidator(check)

@@ -98,6 +98,16 @@ def test_a_fault_of_a_pattern_is_found_with_its_path(wrong, path):
     assert faults(refused) == [f"patterns[1]{path}"]
 
 
+@pytest.mark.parametrize("name", ["a/b", "a\0b", "a\n", "", "-a", "x y", "{m}", "a" * 152])
+def test_what_no_process_can_be_called_is_told_in_words(name):
+    with pytest.raises(SpecError) as refused:
+        pattern(names=[name])
+    (finding,) = refused.value.findings
+    assert finding.path == "patterns[1].names[0]"
+    assert "letters, digits" in finding.reason
+    assert "pattern" not in finding.reason
+
+
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
@@ -179,7 +189,7 @@ def test_a_profile_may_be_churn_alone():
     ("wrong", "path", "fix"),
     [
         ({}, "profile", "add it"),
-        ({"profile": "A b"}, "profile", "text matching"),
+        ({"profile": "A b"}, "profile", "small letters"),
         ({"profile": "x", "processes": 0}, "processes", "at least 1"),
         ({"profile": "x", "processes": -3}, "processes", "at least 1"),
         ({"profile": "x", "processes": 5001}, "processes", "at most 5000"),
@@ -196,7 +206,7 @@ def test_a_spec_says_what_would_be_right(wrong, path, fix):
         LoadSpec.model_validate(wrong)
     (finding,) = findings_of(refused.value, LoadSpec)
     assert finding.path == path
-    assert fix in finding.fix
+    assert fix in f"{finding.reason} {finding.fix}"
 
 
 @pytest.mark.parametrize("profile", ["realistic", "high-card", "9"])
@@ -285,7 +295,7 @@ def test_a_setting_takes_the_place_of_a_field_in_the_other_spelling():
         (ONE, {"lifetime": "soon"}, "settings.lifetime", "as said"),
         (document(CHURN), {"count": 1}, "settings.count", "known here: patterns, defaultProcesses"),
         (ONE, {"cpuPattern": "busy"}, "settings.cpuPattern", "'steady'"),
-        (ONE, {"names": "ok,a/b"}, "settings.names[1]", "text matching"),
+        (ONE, {"names": "ok,a/b"}, "settings.names[1]", "letters, digits"),
         (ONE, {"memory.bytes": "1,2,3"}, "settings.memory.bytes", "as said"),
         (ONE, {"cpu.cores": "much"}, "settings.cpu.cores", "as said"),
         (ONE, {"count": 1, "weight": 1}, "profile.patterns[0]", "as said"),
@@ -297,7 +307,8 @@ def test_a_wrong_setting_is_found_with_what_would_be_right(profile, settings, pa
     with pytest.raises(SpecError) as refused:
         profile_with(profile, settings)
     assert faults(refused) == [path]
-    assert fix in refused.value.findings[0].fix
+    (finding,) = refused.value.findings
+    assert fix in f"{finding.reason} {finding.fix}"
 
 
 def test_a_document_stays_as_it_is():

@@ -24,7 +24,7 @@ from pydantic.alias_generators import to_camel
 from phoenix.domain.durations import DURATION_PATTERN, format_duration, parse_duration
 from phoenix.domain.errors import SpecError
 from phoenix.domain.pipelines.parameter_values import read_bytes
-from phoenix.domain.spec_faults import findings_of
+from phoenix.domain.spec_faults import findings_of, matching
 
 MAXIMUM_PROCESSES = 5000
 """What one host is asked to carry at most, the short-lived included; the agent refuses more."""
@@ -34,7 +34,10 @@ MAXIMUM_CHURN = 200.0
 
 PROFILE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
+_PROFILE = r"^([a-z0-9][a-z0-9-]{0,62}|.*/.*|.+\.ya?ml)$"
 _NAME = r"^[A-Za-z0-9_](?:[A-Za-z0-9_.+:@-]|\{n\}){0,150}$"
+_NO_PROFILE = "it is no name (small letters, digits, hyphens) and no path (with a slash, or ending in .yaml)"
+_NO_NAME = "a process's name has letters, digits, _.+:@- and {n} for its number only, no sign but _ first"
 _USER = r"^[A-Za-z_][A-Za-z0-9_.@-]{0,62}\$?$"
 _LONGEST_NAME = 200
 _SHORTEST_PERIOD, _LONGEST_PERIOD = 0.01, 86_400.0
@@ -54,8 +57,8 @@ class LoadSpec(_Spec):
 
     # No alias is resolved here: aliases stand in the profiles' documents, which only the catalog reads, as it does
     # for pipelines. Two places would sooner or later disagree.
-    profile: str = Field(
-        pattern=r"^([a-z0-9][a-z0-9-]{0,62}|.*/.*|.+\.ya?ml)$",
+    profile: Annotated[str, matching(_PROFILE, _NO_PROFILE)] = Field(
+        pattern=_PROFILE,
         max_length=4096,
         description="Name or alias of a load profile of the catalog, or the path of a file (with a slash, or ending "
         "in .yaml), relative to this document.",
@@ -204,7 +207,7 @@ def _is_not_empty(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
 
 _SOME: Any = Field(json_schema_extra={"minItems": 1})
 
-Name = Annotated[str, Field(pattern=_NAME), AfterValidator(_fits_a_process)]
+Name = Annotated[str, matching(_NAME, _NO_NAME), Field(pattern=_NAME), AfterValidator(_fits_a_process)]
 Argument = Annotated[str, Field(max_length=4096), AfterValidator(_is_an_argument)]
 Weight = Annotated[float, Field(gt=0, le=_MAXIMUM_WEIGHT)]
 
