@@ -175,7 +175,9 @@ class LoadRunStore(Protocol):
     Raises (every verb about one run but `get`): StateError `unknown_load_run` if there is none of that id.
     """
 
-    def create(self, run: LoadRun) -> None: ...
+    def create(self, run: LoadRun) -> None:
+        """Record a run. StateError `name_taken` where another of its name is not over."""
+        ...
 
     def get(self, reference: str) -> LoadRun:
         """By id, else the newest of that name. StateError `unknown_load_run` names near matches."""

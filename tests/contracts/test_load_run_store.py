@@ -46,6 +46,8 @@ WHOLE = LoadStatus(
 STOPPED = LoadEnding(LoadEnd.STOPPED, "asked for on the command line")
 REFUSED = LoadEnding(LoadEnd.FAILED, "too many", "ask for fewer", "pids_max", "operator")
 
+OVER = {"state": LoadState.ENDED, "ending": STOPPED}
+
 
 @pytest.fixture
 def store(database: Engine | None, clock: Clock) -> LoadRunStore:
@@ -105,10 +107,29 @@ def test_an_id_is_given_once(store: LoadRunStore):
     assert store.list() == (a_run(),)
 
 
+def test_of_all_that_are_not_over_one_has_a_name(store: LoadRunStore):
+    """Whoever asks at once: `stop NAME` would mean one of two."""
+
+    def create(load: str) -> bool:
+        try:
+            store.create(a_run(load))
+        except StateError as fault:
+            return fault.code != "name_taken"
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(5):
+            won = list(pool.map(create, (f"load-{number}-{letter}" for letter in "abcd")))
+            assert sorted(won) == [False, False, False, True]
+            winner = store.get("evening").id
+            store.end(winner, STOPPED)
+            store.finish(winner)
+
+
 def test_a_name_means_its_newest_run_and_an_id_goes_before(store: LoadRunStore):
-    store.create(a_run("load-1", "evening", created_at=START + timedelta(seconds=5)))
+    store.create(a_run("load-1", "evening", created_at=START + timedelta(seconds=5), **OVER))
     store.create(a_run("load-2", "evening", created_at=START + timedelta(seconds=9)))
-    store.create(a_run("load-3", "evening", created_at=START))
+    store.create(a_run("load-3", "evening", created_at=START, **OVER))
     store.create(a_run("load-4", "load-1", created_at=START + timedelta(seconds=20)))
     assert store.get("evening").id == "load-2"
     assert store.get("load-1").id == "load-1"
@@ -118,7 +139,7 @@ def test_a_name_means_its_newest_run_and_an_id_goes_before(store: LoadRunStore):
 
 def test_of_two_of_the_same_moment_the_later_one_is_newer(store: LoadRunStore):
     for load in ("load-b", "load-a", "load-c"):
-        store.create(a_run(load))
+        store.create(a_run(load, **OVER))
     assert store.get("evening").id == "load-c"
     assert [run.id for run in store.list()] == ["load-c", "load-a", "load-b"]
 
@@ -187,7 +208,7 @@ def test_two_that_claim_at_once_do_not_both_get_it(store: LoadRunStore):
     with ThreadPoolExecutor(2) as pool:
         for number in range(10):
             load = f"load-{number}"
-            store.create(a_run(load))
+            store.create(a_run(load, load))
             won = list(pool.map(claim, (load, load), drivers))
             assert sorted(won) == [False, True]
             assert store.get(load).driver == drivers[won.index(True)]
@@ -287,7 +308,7 @@ def test_nothing_is_over_before_somebody_said_why(store: LoadRunStore):
 def test_unfinished_is_everything_but_what_is_over(store: LoadRunStore):
     for state in LoadState:
         ending = STOPPED if state in (LoadState.ENDING, LoadState.ENDED) else None
-        store.create(a_run(f"load-{state}", state=state, ending=ending))
+        store.create(a_run(f"load-{state}", state, state=state, ending=ending))
     found = {run.state for run in store.unfinished()}
     assert found == set(LoadState) - {LoadState.ENDED}
 
@@ -299,7 +320,7 @@ WORDS = st.text(max_size=40)
 @given(reason=WORDS, error=WORDS, figure=st.floats(allow_nan=False, allow_infinity=False))
 def test_whatever_a_host_says_can_be_kept(store: LoadRunStore, reason: str, error: str, figure: float):
     load = f"load-{len(store.list(limit=1000))}"
-    store.create(a_run(load))
+    store.create(a_run(load, load))
     said = LoadStatus(1, 1, 1, cpu_cores=figure, error=f"{error}\x00\udcff")
     assert store.update(load, {"local": said}).hosts["local"].cpu_cores == figure
     store.request_stop(load, f"{reason}\x00")

@@ -25,6 +25,8 @@ class FakeLoadRunStore(LoadRunStore):
         with self._lock:
             if run.id in self._runs:
                 raise load_changes.duplicate(run.id)
+            if not run.is_over and any(one.name == run.name for one in self.unfinished()):
+                raise load_changes.name_taken(run.name)
             self._runs[run.id] = kept
 
     def get(self, reference: str) -> LoadRun:

@@ -69,9 +69,10 @@ class LoadFleet:
     def recorded(self, seconds: float = 600, **changes: object) -> LoadRun:
         """A run that was recorded, as its keeper finds it."""
         now = datetime.now(UTC)
+        load = f"load-{secrets.token_hex(4)}"
         given = {
-            "id": f"load-{secrets.token_hex(4)}",
-            "name": "evening",
+            "id": load,
+            "name": load if self.ledger.unfinished() else "evening",
             "experiment": "",
             "profile": "realistic",
             "targets": tuple(self.fakes),

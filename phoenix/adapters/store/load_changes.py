@@ -113,6 +113,15 @@ def duplicate(load: str) -> StateError:
     )
 
 
+def name_taken(name: str) -> StateError:
+    """The error for the name of a run that is not over."""
+    return StateError(
+        f"A load run {name} is not over.",
+        code="name_taken",
+        hint=f"choose another name, or phoenix loadsim stop {name}",
+    )
+
+
 def _stored_hosts(hosts: Mapping[str, LoadStatus]) -> dict[str, LoadStatus]:
     return {exact(target): replace(one, error=storable(one.error)) for target, one in hosts.items()}
 

@@ -12,12 +12,14 @@ from phoenix.adapters.store import load_changes, rules
 from phoenix.adapters.store.experiments import utc_now
 from phoenix.adapters.store.rows import driver_of, driver_row
 from phoenix.adapters.store.tables import LOAD_RUNS
-from phoenix.adapters.store.transactions import reading, writing
+from phoenix.adapters.store.transactions import lock_load_names, reading, writing
 from phoenix.adapters.stores import LoadRunStore
 from phoenix.domain.load.run import LoadEnd, LoadEnding, LoadRun, LoadState, LoadStatus
 from phoenix.domain.record import Driver
 
 _NEWEST_FIRST = (LOAD_RUNS.c.created_at.desc(), LOAD_RUNS.c.number.desc())
+
+_AT_WORK = LOAD_RUNS.c.state != str(LoadState.ENDED)
 
 _SAME = (
     "id",
@@ -48,6 +50,10 @@ class SqlLoadRunStore(LoadRunStore):
         row = _row(load_changes.stored(run))
         try:
             with writing(self._engine) as connection:
+                lock_load_names(connection)
+                of_its_name = select(LOAD_RUNS.c.id).where(LOAD_RUNS.c.name == row["name"], _AT_WORK)
+                if not run.is_over and connection.execute(of_its_name).first() is not None:
+                    raise load_changes.name_taken(run.name)
                 connection.execute(insert(LOAD_RUNS).values(row))
         except IntegrityError as error:
             raise load_changes.duplicate(run.id) from error
@@ -65,8 +71,7 @@ class SqlLoadRunStore(LoadRunStore):
         return self._runs(select(LOAD_RUNS).order_by(*_NEWEST_FIRST).limit(limit))
 
     def unfinished(self) -> tuple[LoadRun, ...]:
-        at_work = LOAD_RUNS.c.state != str(LoadState.ENDED)
-        return self._runs(select(LOAD_RUNS).where(at_work).order_by(*_NEWEST_FIRST))
+        return self._runs(select(LOAD_RUNS).where(_AT_WORK).order_by(*_NEWEST_FIRST))
 
     def claim(self, load: str, driver: Driver, *, instead_of: Driver | None) -> LoadRun:
         return self._change(load, lambda run: load_changes.claimed(run, driver, instead_of, self._now()))

@@ -13,6 +13,8 @@ from phoenix.domain.errors import DependencyError
 _SCHEMA_LOCK = 0x50484F454E4958
 """Key of PostgreSQL's advisory lock: "PHOENIX" in ASCII, so that it is ours."""
 
+_LOAD_NAMES_LOCK = _SCHEMA_LOCK + 1
+
 
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
@@ -33,8 +35,17 @@ def writing(engine: Engine) -> Generator[Connection]:
 
 def lock_schema(connection: Connection) -> None:
     """Let one process at a time change the schema, until the transaction ends; SQLite's IMMEDIATE does already."""
+    _lock(connection, _SCHEMA_LOCK)
+
+
+def lock_load_names(connection: Connection) -> None:
+    """Let one process at a time give a load run its name, until the transaction ends."""
+    _lock(connection, _LOAD_NAMES_LOCK)
+
+
+def _lock(connection: Connection, key: int) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 @contextmanager

@@ -77,22 +77,16 @@ class Loads:
         Raises:
             StateError: Another run of that name is not over.
         """
-        now = datetime.now(UTC)
-        run = LoadRun(
-            id="load-" + "".join(secrets.choice(_LETTERS) for _ in range(8)),
-            name=self._name(wish),
-            experiment=wish.experiment,
-            profile=wish.plan.profile,
-            targets=wish.targets,
-            request=wish.request(),
-            state=LoadState.STARTING,
-            created_at=now,
-            deadline=now + wish.duration,
-            # Until the keeper names itself, its starter answers for it: a run whose starter died is recovered.
-            driver=self.this_process(),
-        )
-        self.store.create(run)
-        return run
+        names = iter((wish.name,)) if wish.name else _numbered(wish.plan.profile)
+        while True:
+            run = self._run(wish, next(names))
+            try:
+                self.store.create(run)
+            except StateError as taken:
+                if wish.name or taken.code != "name_taken":
+                    raise
+            else:
+                return run
 
     def start(self, run: LoadRun) -> Started:
         """Start the keeper of a recorded run.
@@ -208,6 +202,22 @@ class Loads:
         known = {run.id for run in found}
         return (*found, *(run for run in self.store.unfinished() if run.id not in known))
 
+    def _run(self, wish: LoadWish, name: str) -> LoadRun:
+        now = datetime.now(UTC)
+        return LoadRun(
+            id="load-" + "".join(secrets.choice(_LETTERS) for _ in range(8)),
+            name=name,
+            experiment=wish.experiment,
+            profile=wish.plan.profile,
+            targets=wish.targets,
+            request=wish.request(),
+            state=LoadState.STARTING,
+            created_at=now,
+            deadline=now + wish.duration,
+            # Until the keeper names itself, its starter answers for it: a run whose starter died is recovered.
+            driver=self.this_process(),
+        )
+
     def _over(self, run: LoadRun) -> LoadRun:
         """A run that is about to end, once it has; raises what went wrong."""
         ended = self.await_end(run.id)
@@ -215,17 +225,6 @@ class Loads:
         if fault is not None:
             raise fault
         return ended
-
-    def _name(self, wish: LoadWish) -> str:
-        taken = {run.name for run in self.store.unfinished()}
-        if wish.name in taken:
-            raise StateError(
-                f"A load run {wish.name} is not over.",
-                code="name_taken",
-                hint=f"choose another name, or phoenix loadsim stop {wish.name}",
-            )
-        base = wish.plan.profile
-        return wish.name or next(name for name in _numbered(base) if name not in taken)
 
 
 def _left_behind(run: LoadRun) -> DependencyError:
