@@ -62,7 +62,7 @@ def opened_by(phoenix: "Phoenix") -> "Phoenix":
             typer.echo(f"recovery of {repair.name} on {repair.host}: {repair.words}", err=True)
     for repair in phoenix.load_recovery.recover() if phoenix.load_store.unfinished() else ():
         if repair.ended or repair.failed:
-            typer.echo(f"recovered the load {repair.name} ({repair.load}): {repair.words}", err=True)
+            typer.echo(f"recovery of the load {repair.name} ({repair.load}): {repair.words}", err=True)
     return phoenix
 
 
