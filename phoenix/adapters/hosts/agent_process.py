@@ -20,6 +20,9 @@ PROTOCOL_VERSION = 1
 
 _LONGEST_LINE = 64 * 1024 * 1024
 _CHUNK = 1 << 20
+_MOMENT = timedelta(seconds=1)
+"""From the end of its output to its own, at most; then nobody waits for its status."""
+
 _LEAVE = timedelta(seconds=15)
 """The load gives its children 2 s to end and then 10 s to be killed before it says farewell."""
 
@@ -125,7 +128,9 @@ class AgentProcess:
     def _read(self) -> None:
         data = os.read(self._pipe.stdout, _CHUNK)
         if not data:
-            raise self._failure("ended", "agent_died")
+            self._pipe.wait(_MOMENT)
+            status = self._pipe.status()
+            raise self._failure("ended" if status is None else f"ended with status {status}", "agent_died")
         if len(self._rest) + len(data) > _LONGEST_LINE:
             raise self._failure("sends a line without end", "agent_broken")
         self._rest += data

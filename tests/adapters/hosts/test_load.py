@@ -153,14 +153,12 @@ def test_what_a_killed_driver_and_guard_leave_is_cleared(host, folder, driver):
 def test_what_a_killed_guard_leaves_is_cleared_and_can_be_started_again(host, folder):
     limits = {"processes": 50, "memory_bytes": 1 << 30, "cpu_cores": 1}
     with host.start_load("load-1", {**IDLE_LOAD, "limits": limits}, LONG) as session:
-        guards = [
-            row
-            for row in process_table.rows()
-            if row.marks.get("PHOENIX_PLACE") == "load" and "python" in row.name
-        ]
-        for guard in guards:
-            os.kill(guard.pid, signal.SIGKILL)
+        for row in process_table.rows():
+            is_here = row.marks.get("PHOENIX_FOLDER") == str(folder)
+            if is_here and row.marks.get("PHOENIX_PLACE") == "load" and "python" in row.name:
+                os.kill(row.pid, signal.SIGKILL)
         await_that(lambda: session.status().error, "the load says that it ended")
+        assert session.status().error.startswith("the agent (load) ended with status 137")
         await_that(lambda: not of_folder(folder), "the kernel ended everything")
     host.clear("load-1")
     assert host.leftovers("load-1") == ()

@@ -49,10 +49,10 @@ def test_the_real_collector_sees_all_of_them_by_name(host):
     assert host.leftovers("exp-1") == ()
 
 
-def _memory_group() -> Path | None:
+def _memory_group(folder: Path) -> Path | None:
     """The control group that accounts for all memory of the load, what the kernel keeps for it included."""
     for row in process_table.rows():
-        if row.marks.get("PHOENIX_PLACE") == "load":
+        if row.marks.get("PHOENIX_FOLDER") == str(folder) and row.marks.get("PHOENIX_PLACE") == "load":
             for line in Path(f"/proc/{row.pid}/cgroup").read_text().splitlines():
                 _, controllers, path = line.split(":", 2)
                 if "phoenix-load-" in path and ("memory" in controllers or not controllers):
@@ -60,10 +60,10 @@ def _memory_group() -> Path | None:
     return None
 
 
-def test_each_costs_little_all_told(host):
+def test_each_costs_little_all_told(host, folder):
     with host.start_load("exp-1", MANY, LONG) as session:
         assert session.status().achieved == COUNT
-        group = _memory_group()
+        group = _memory_group(folder)
         if "memory" not in session.status().capped or group is None:
             pytest.skip("no control group accounts for memory here")
         files = [group / "memory.usage_in_bytes", group / "memory.current"]
