@@ -101,6 +101,16 @@ def test_a_program_that_reads_nothing_does_not_hold_whoever_writes(machine):
         pipe.close()
 
 
+def test_a_program_that_a_signal_ended_says_so_as_shells_do(machine):
+    pipe = machine.open(["sh", "-c", "kill -KILL $$"], {})
+    try:
+        assert pipe.wait(SECONDS)
+        assert pipe.status() == 128 + signal.SIGKILL
+    finally:
+        pipe.close()
+    assert pipe.status() == 128 + signal.SIGKILL
+
+
 def test_the_last_words_are_the_end_of_many(machine):
     pipe = machine.open(["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo the end >&2"], {})
     try:

@@ -17,6 +17,7 @@ from phoenix.adapters.machines.machine import BOOT_ID, SHORT, Facts, Finished, R
 from phoenix.domain.errors import DependencyError
 
 _TAIL_BYTES = 4096
+_SIGNALLED = 128
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126
 """As a shell would say it."""
 
@@ -182,11 +183,14 @@ class LocalPipe:
         return self._stdout.fileno()
 
     def status(self) -> int | None:
-        """Its exit status; it is not reaped here, so that its pid can name no session but its own."""
-        if self._process.returncode is not None:
-            return self._process.returncode
+        """See `Pipe.status`; it is not reaped here, so that its pid can name no session but its own."""
+        code = self._process.returncode
+        if code is not None:
+            return code if code >= 0 else _SIGNALLED - code
         ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return ended.si_status if ended else None
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else _SIGNALLED + ended.si_status
 
     def last_words(self) -> str:
         size = os.fstat(self._errors.fileno()).st_size

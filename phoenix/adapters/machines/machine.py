@@ -91,7 +91,7 @@ class Pipe(Protocol):
     def stdout(self) -> int: ...
 
     def status(self) -> int | None:
-        """Its exit status; None while it runs."""
+        """Its exit status, 128 + N where signal N ended it, as shells say it; None while it runs."""
         ...
 
     def last_words(self) -> str:
