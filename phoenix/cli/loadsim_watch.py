@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +28,8 @@ LOOK_SECONDS = 1.0
 
 LINE_SECONDS = 5.0
 """Between two plain lines of one run: a log of half an hour stays readable."""
+
+_ANY_WIDTH = 10_000
 
 Pause = Callable[[float], object]
 
@@ -98,20 +101,33 @@ def follow(
 def _all(runs: tuple[LoadRun, ...]) -> Group:
     if not runs:
         return Group(Text("no load was started yet"))
-    return Group(_table(RUN_COLUMNS, [run_row(run) for run in runs]))
+    return Group(_Table(RUN_COLUMNS, [run_row(run) for run in runs]))
 
 
 def _one(run: LoadRun) -> Group:
     return Group(
-        Text(run_text(run) + "\n"), _table(HOST_COLUMNS, [host_row(run, target) for target in run.targets])
+        Text(run_text(run) + "\n"), _Table(HOST_COLUMNS, [host_row(run, target) for target in run.targets])
     )
 
 
-def _table(columns: tuple[str, ...], rows: list[dict[str, object]]) -> Table:
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(cell(row.get(column))) for column in columns))
-    return table
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Rows under their columns; each upright where the terminal is too narrow for all of its words."""
+
+    columns: tuple[str, ...]
+    rows: list[dict[str, object]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = Table(*self.columns, box=None, pad_edge=False)
+        upright = Table.grid(padding=(0, 2))
+        for row in self.rows:
+            cells = [Text(cell(row.get(column))) for column in self.columns]
+            wide.add_row(*cells)
+            for column, words in zip(self.columns, cells, strict=True):
+                upright.add_row(column, words)
+            upright.add_row("", "")
+        needed = wide.__rich_measure__(console, options.update_width(_ANY_WIDTH)).maximum
+        yield wide if needed <= options.max_width else upright
 
 
 def _line(run: LoadRun) -> str:

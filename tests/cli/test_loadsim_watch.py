@@ -68,8 +68,8 @@ class Runs:
         return (self.get(""), replace(ENDED, id="load-00000000"))[: 2 if load is None else 1]
 
 
-def a_screen(*, is_terminal: bool) -> Console:
-    return Console(file=io.StringIO(), force_terminal=is_terminal, width=200, color_system=None)
+def a_screen(*, is_terminal: bool, width: int = 200) -> Console:
+    return Console(file=io.StringIO(), force_terminal=is_terminal, width=width, color_system=None)
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
@@ -91,6 +91,15 @@ def test_all_loads_are_shown_until_somebody_has_seen_enough(is_terminal):
     assert "running" in said
     assert "ending (deadline)" in said
     assert "ended (stopped)" in said
+
+
+def test_a_terminal_that_is_too_narrow_for_the_table_shows_it_upright():
+    screen = a_screen(is_terminal=True, width=60)
+    follow(Runs(RUNNING, ENDED), RUNNING.id, console=screen, pause=lambda _: None)
+    lines = [line.split() for line in screen.file.getvalue().splitlines()]
+    assert ["host", "local"] in lines
+    assert ["achieved", "119"] in lines
+    assert ["contained", "by", "pid", "namespace"] in lines
 
 
 def test_what_is_over_is_told_once_in_plain_lines():
