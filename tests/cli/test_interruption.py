@@ -24,8 +24,13 @@ sys.exit(app.run())
 """
 
 
-def started(**how) -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen([sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, **how)
+def heed_hangups():
+    """Whoever runs the tests may ignore them, and that is inherited."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def started(before=heed_hangups) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen([sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, preexec_fn=before)
     assert process.stdout
     assert process.stdout.readline() == b"started\n"
     return process
@@ -39,7 +44,7 @@ def test_a_signal_ends_a_command_with_the_code_for_stopped(number):
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored():
-    with started(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+    with started(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
         process.send_signal(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=0.3)
@@ -50,6 +55,7 @@ def test_a_hangup_that_nohup_ignores_stays_ignored():
 def test_a_closed_terminal_does_not_cut_the_ending_short():
     pid, terminal = pty.fork()
     if pid == 0:
+        heed_hangups()
         os.execv(sys.executable, [sys.executable, "-c", COMMAND])  # noqa: S606 - our own interpreter
     assert b"started" in os.read(terminal, 100)
     os.close(terminal)
