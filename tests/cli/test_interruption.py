@@ -30,7 +30,7 @@ def heed_hangups():
 
 
 def started(before=heed_hangups) -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen([sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, preexec_fn=before)
+    process = subprocess.Popen([sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, preexec_fn=before)  # noqa: PLW1509 - no threads
     assert process.stdout
     assert process.stdout.readline() == b"started\n"
     return process
