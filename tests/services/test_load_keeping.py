@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import signal
 import threading
 from contextlib import contextmanager
@@ -375,3 +376,18 @@ def test_the_first_word_stands_and_a_thousand_calls_do_not_block():
     assert call.words == "word 0"
     call.wait(60)
     call.close()
+
+
+def test_it_is_woken_also_where_a_thousand_descriptors_are_open():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    call = Call()
+    try:
+        call.end("enough")
+        call.wait(30)
+        assert call.words == "enough"
+    finally:
+        call.close()
+        for fd in many:
+            os.close(fd)

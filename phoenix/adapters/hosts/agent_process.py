@@ -67,7 +67,7 @@ class AgentProcess:
         """
         line = json.dumps({"v": PROTOCOL_VERSION, "type": kind, **fields}).encode() + b"\n"
         while line:
-            if not select.select([], [self._pipe.stdin], [], max(0.0, deadline - time.monotonic()))[1]:
+            if not _is_ready(self._pipe.stdin, select.POLLOUT, deadline - time.monotonic()):
                 raise self._failure("does not read its requests", "agent_timeout")
             try:
                 line = line[os.write(self._pipe.stdin, line) :]
@@ -83,7 +83,7 @@ class AgentProcess:
             DependencyError: The agent is gone, silent, or reports an error.
         """
         while b"\n" not in self._rest:
-            if not select.select([self._pipe.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not _is_ready(self._pipe.stdout, select.POLLIN, deadline - time.monotonic()):
                 raise self._failure("does not answer in time", "agent_timeout")
             self._read()
         line, _, rest = self._rest.partition(b"\n")
@@ -107,7 +107,7 @@ class AgentProcess:
         """
         while True:
             while b"\n" not in self._rest:
-                if not select.select([self._pipe.stdout], [], [], 0)[0]:
+                if not _is_ready(self._pipe.stdout, select.POLLIN, 0.0):
                     return
                 self._read()
             yield self.receive(time.monotonic())
@@ -143,3 +143,10 @@ class AgentProcess:
             hint=f"its last words: {tail}" if tail else "",
             details={"status": self._pipe.status()},
         )
+
+
+def _is_ready(fd: int, event: int, seconds: float) -> bool:
+    """Whether a pipe can be read or written within that time; `select` refuses descriptors from 1,024 on."""
+    poller = select.poll()
+    poller.register(fd, event)
+    return bool(poller.poll(max(0.0, seconds) * 1000))

@@ -5,7 +5,6 @@ One loop on one monotonic clock: starts and ends at their time, what was killed 
 
 from __future__ import annotations
 
-import gc
 import heapq
 import math
 import select
@@ -109,7 +108,6 @@ class Generator:
 
     def run(self) -> None:
         """Until the end."""
-        gc.disable()  # nothing here makes cycles, and a collection would make a start late
         self._churn_marks.append((self._began, 0))
         self._serve(self._requests.take_backlog())
         while not self.reason:

@@ -13,6 +13,7 @@ guard adopts and ends what is left. The generator dies with the guard in the sam
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import select
@@ -97,6 +98,7 @@ def _generate(start: Start, requests: protocol.Lines, around: Surroundings, writ
     report = _Report("failed", failure="it ended in a way that it could not say")
     try:
         kernel.die_with_parent()
+        gc.disable()  # nothing here makes cycles, and a collection would make a start late
         around = around._replace(signals=wake.on_signals(), process_table=_process_table(start, around))
         population = Population(start)
         report = _run(Generator(start, population, requests, around), population)
