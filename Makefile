@@ -23,7 +23,7 @@ help: ## list the commands
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help install collector demo test soak check format bench bench-load lock
+.PHONY: help install collector demo up test soak check format bench bench-load lock
 
 install: .venv/installed ## make the environment in .venv
 
@@ -32,6 +32,9 @@ collector: install ## build the collector into the user's cache, unless it is th
 
 demo: collector ## a real experiment on this machine, to its verdict
 	@$(BIN)/phoenix experiment run -f catalog/experiments/topk-on-this-host.yaml
+
+up: collector ## the Prefect server with its UI, a worker and the deployments, until Ctrl-C
+	@$(BIN)/phoenix up
 
 test: .venv/installed-dev collector ## everything, real parts included
 	@$(BIN)/python -m pytest -m "not soak" $(TESTS)

@@ -3,8 +3,8 @@
 The machine is shared: CPU time is told, not wall time, and each pair is run close together.
 """
 
-from benchmarks import census, deployments, exposition
+from benchmarks import census, deployments, exposition, orchestration
 
 if __name__ == "__main__":
-    for bench in (exposition, census, deployments):
+    for bench in (exposition, census, deployments, orchestration):
         print(bench.compare())

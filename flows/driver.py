@@ -1,19 +1,34 @@
-"""Drives a flow from the command line: `python -m flows.NAME EXPERIMENT`, with a Prefect server if none is named."""
+"""Drives a flow: from the command line, `python -m flows.NAME EXPERIMENT [REASON]`, and inside of its body."""
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 
+from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import CancelledRun
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_SERVER_UI_ENABLED,
+    temporary_settings,
+)
 
-from phoenix.adapters.prefect.flow_runs import STARTER_PIPE
+from flows.driving import Halt
+from flows.driving.cancellation import watching_cancellation
+from flows.driving.ending import cancelled_state, make_way_for_failure
+from flows.driving.own_run import OwnFlowRun, own_flow_run
+from flows.driving.parent import has_worker, watch_parent
+from flows.driving.signals import watch_signals
+from flows.driving.starter import has_starter, watch_starter
+from phoenix.adapters.drivers import process
 from phoenix.adapters.prefect.server import owned_server
 from phoenix.services.run.context import Run
+from tasks.announcing import announced
+from tasks.publishing import attempt, attempt_once
 
 LEAVE_SECONDS = 15.0
 """From the end of a flow to the end of its process, at most; ending a server takes 10 s of it at most."""
@@ -26,23 +41,26 @@ DRAIN_SECONDS = 5.0
 """Draining takes milliseconds; a server that hangs must not hold the clean ending up."""
 
 
-def drive(flow: Callable[[str], object]) -> None:
-    """Run `flow` for the experiment named on the command line.
+def drive(flow: Callable[..., object]) -> None:
+    """Run `flow` for the experiment named on the command line, with the reason where one is given.
 
     A SIGTERM that comes before the flow's body simply ends us: nothing was started on a host yet, and our server
     dies with us.
     """
-    (experiment,) = sys.argv[1:]
     with ExitStack() as stack:
         if not os.environ.get("PREFECT_API_URL"):
             url = stack.enter_context(owned_server())
-            stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
+            stack.enter_context(temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_UI_ENABLED: False}))
         try:
-            flow(experiment)
+            flow(*sys.argv[1:])
+        except CancelledRun:
+            # How Prefect tells of a run that was stopped, whose ending is written down: no fault of anybody.
+            _send_what_is_queued()
         except BaseException:
             _send_what_is_queued()
             raise
-        _send_what_is_queued()
+        else:
+            _send_what_is_queued()
 
 
 def _send_what_is_queued() -> None:
@@ -51,54 +69,75 @@ def _send_what_is_queued() -> None:
     EventsWorker.drain_all(timeout=DRAIN_SECONDS, at_exit=False)
 
 
+class Drive:
+    """A run that this process drives, and the flow run that shows it."""
+
+    def __init__(self, run: Run, shown: OwnFlowRun | None) -> None:
+        self._run = run
+        self._shown = shown
+
+    def state(self) -> State | None:
+        """What the flow returns, so that its flow run ends as the run did: Cancelled where it was stopped."""
+        return cancelled_state(self._run, self._shown)
+
+
 @contextmanager
-def driven(run: Run) -> Generator[None]:
-    """The body of a flow: it heeds signals and waits little for Prefect.
+def driven(run: Run) -> Generator[Drive]:
+    """The body of a flow that drives an experiment: it says who drives, heeds its watchers, waits little for Prefect.
 
     At its end the hosts are clean and the record is written. A process of the run's own then leaves in time, whatever
     the server does.
     """
-    _heed_signals(run)
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES_WHILE_HOSTS_ARE_HELD}):
+    shown = own_flow_run()
+    for watch in (watch_signals, watch_starter, watch_parent):
+        watch(run.halt)
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES_WHILE_HOSTS_ARE_HELD}),
+        watching_cancellation(run.halt, shown),
+    ):
+        _introduce(run, shown)
         try:
-            yield
+            with announced(run):
+                yield Drive(run, shown)
         except BaseException:
-            _leave_soon(exit_code=1)
+            _leave_soon(run, exit_code=1)
+            make_way_for_failure(run, shown)
             raise
-        _leave_soon(exit_code=0)
+        _leave_soon(run, exit_code=0)
 
 
-def _leave_soon(exit_code: int) -> None:
-    if os.environ.get(STARTER_PIPE):
+@contextmanager
+def driven_alone(halt: Halt | None = None) -> Generator[None]:
+    """The body of a flow that drives no experiment: it says who drives it.
+
+    Args:
+        halt: Asks it to end soon; without it Prefect ends it as it ends any flow.
+    """
+    shown = own_flow_run()
+    driver = process(os.getpid())
+    if shown is not None and driver is not None:
+        attempt_once("saying who drives the run", lambda: shown.tell_driver(driver, None))
+    with ExitStack() as stack:
+        if halt is not None:
+            watch_signals(halt)
+            watch_parent(halt)
+            stack.enter_context(watching_cancellation(halt, shown))
+        yield
+
+
+def _introduce(run: Run, shown: OwnFlowRun | None) -> None:
+    """Let each find the other: the ledger names the flow run, and its labels name the experiment and who drives."""
+    if shown is None:
+        return
+    run.note("flow_run", {"id": shown.id, "url": shown.url})
+    driver = run.driver
+    if driver is not None:
+        attempt(run, "saying who drives the run", lambda: shown.tell_driver(driver, run.id))
+
+
+def _leave_soon(run: Run, exit_code: int) -> None:
+    """Nobody waits longer for a process that a command started, or that was told to end."""
+    if has_starter() or (has_worker() and run.halted.is_set()):
         patience = threading.Timer(LEAVE_SECONDS, os._exit, (exit_code,))
         patience.daemon = True
         patience.start()
-
-
-def _heed_signals(run: Run) -> None:
-    """Let SIGTERM, SIGINT and the death of our starter end the run by its own clean way.
-
-    Only the main thread may take signals; elsewhere Prefect's own cancellation applies.
-    """
-    if threading.current_thread() is threading.main_thread():
-        reader, writer = os.pipe()
-        threading.Thread(target=_watch_signals, args=(run, reader), name="signals", daemon=True).start()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Only a write: the code that a handler interrupts may hold the lock that `halt` takes.
-            signal.signal(number, lambda n, _frame: os.write(writer, bytes([n])))
-    if os.environ.get(STARTER_PIPE):
-        threading.Thread(target=_watch_starter, args=(run,), name="starter", daemon=True).start()
-
-
-def _watch_signals(run: Run, reader: int) -> None:
-    while number := os.read(reader, 1):
-        run.halt(f"signal {signal.Signals(number[0]).name}")
-
-
-def _watch_starter(run: Run) -> None:
-    """Our standard input is a pipe that the starter holds open: its end is the starter's end."""
-    while os.read(
-        sys.stdin.fileno(), 4096
-    ):  # not through sys.stdin: its lock, held, aborts the interpreter's exit
-        pass
-    run.halt("its starter ended")

@@ -19,20 +19,39 @@ if TYPE_CHECKING:
     from phoenix.adapters.archive import Archive
     from phoenix.adapters.catalog import Catalog
     from phoenix.adapters.collector.installer import CollectorInstaller
-    from phoenix.adapters.ports import ConfigValidator, HostDirectory
+    from phoenix.adapters.notifications import NotificationTarget
+    from phoenix.adapters.ports import (
+        BlockLibrary,
+        ConfigValidator,
+        FlowRunner,
+        FlowRuns,
+        HostDirectory,
+        Notifier,
+    )
+    from phoenix.adapters.prefect.deployed_flows import DeployedFlowRunner
     from phoenix.adapters.stores import DeploymentStore, ExperimentStore, LoadRunStore, TargetStore
     from phoenix.domain.record import Driver
+    from phoenix.services.announcing.announcer import Announcer
+    from phoenix.services.approvals import Approvals
+    from phoenix.services.block_exporters import BlockExporters
+    from phoenix.services.control_plane.checking import Checking
+    from phoenix.services.control_plane.verbs import ControlPlanes
+    from phoenix.services.deployments.drift_check import DriftCheck
     from phoenix.services.deployments.recovery import DeploymentRecovery
     from phoenix.services.deployments.verbs import Deployments
     from phoenix.services.drafts import Drafts
     from phoenix.services.experiments import Experiments
+    from phoenix.services.flow_runs import FlowRunRecovery
     from phoenix.services.loads.keeping import Keeping
     from phoenix.services.loads.recording import Recorder
     from phoenix.services.loads.recovery import LoadRecovery
     from phoenix.services.loads.starting import LoadProfiles
     from phoenix.services.loads.verbs import Loads
+    from phoenix.services.logins import Logins
     from phoenix.services.pipelines import Pipelines
+    from phoenix.services.recoveries import Recoveries
     from phoenix.services.recovery import Recovery
+    from phoenix.services.revalidations import Revalidations
     from phoenix.services.targets import Targets
     from phoenix.services.vm_configs import VmConfigs
 
@@ -69,7 +88,7 @@ class Phoenix:
     def pipelines(self) -> Pipelines:
         from phoenix.services.pipelines import Pipelines
 
-        return Pipelines(self.catalog, lambda: self.validator)
+        return Pipelines(self.catalog, lambda: self.validator, self.block_exporters.exporters)
 
     @cached_property
     def vm_configs(self) -> VmConfigs:
@@ -87,7 +106,32 @@ class Phoenix:
     def hosts(self) -> HostDirectory:
         from phoenix.adapters.hosts.directory import Hosts
 
-        return Hosts(self.settings.home / "hosts", self._collector, self._agent, self.settings.ssh_config)
+        return Hosts(
+            self.settings.home / "hosts",
+            self._collector,
+            self._agent,
+            self.settings.ssh_config,
+            lender=self.logins.lent_for,
+            given=self.block_exporters.given,
+        )
+
+    @cached_property
+    def blocks(self) -> BlockLibrary:
+        from phoenix.adapters.prefect.blocks import PrefectBlocks
+
+        return PrefectBlocks(self._prefect_url, os.environ)
+
+    @cached_property
+    def block_exporters(self) -> BlockExporters:
+        from phoenix.services.block_exporters import BlockExporters
+
+        return BlockExporters(self.blocks)
+
+    @cached_property
+    def logins(self) -> Logins:
+        from phoenix.services.logins import Logins
+
+        return Logins(lambda: self.target_store, self.blocks, self._has_store)
 
     @cached_property
     def store(self) -> ExperimentStore:
@@ -117,7 +161,7 @@ class Phoenix:
     def targets(self) -> Targets:
         from phoenix.services.targets import Targets
 
-        return Targets(lambda: self.target_store, self.hosts, self._has_store)
+        return Targets(lambda: self.target_store, self.hosts, self._has_store, self.blocks.uri)
 
     @cached_property
     def archive(self) -> Archive:
@@ -126,18 +170,26 @@ class Phoenix:
         return Archive(self.settings.home / "experiments")
 
     @cached_property
+    def flows(self) -> FlowRunner:
+        from functools import partial
+
+        from phoenix.adapters.prefect.child_flows import ChildFlowRunner
+        from phoenix.adapters.prefect.chosen_flows import ChosenFlowRunner
+
+        children = partial(ChildFlowRunner, self.settings.home, self.archive)
+        return ChosenFlowRunner(children, self._prefect_url, self._workers)
+
+    @cached_property
     def experiments(self) -> Experiments:
         from phoenix.adapters.drivers import is_alive, process
-        from phoenix.adapters.prefect.flow_runs import ChildFlowRunner
         from phoenix.services.experiments import Experiments
 
-        flows = ChildFlowRunner(self.settings.home, self.archive)
         return Experiments(
             self.store,
             self.deployment_store,
             self.hosts,
             self.archive,
-            flows,
+            self.flows,
             lambda: self.validator,
             this_process=_this_process,
             starter=lambda: process(os.getppid()),
@@ -145,18 +197,95 @@ class Phoenix:
         )
 
     @cached_property
+    def approvals(self) -> Approvals:
+        from phoenix.services.approvals import Approvals
+
+        return Approvals(self.store)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        from phoenix.adapters.notifications import AppriseNotifier
+
+        return AppriseNotifier(self._notification_targets())
+
+    def refuse_malformed_notifications(self) -> None:
+        """For every door that starts something: a person is there to correct the setting.
+
+        Raises:
+            SpecError: A target of the settings cannot be understood; it goes by its place and scheme.
+        """
+        if self.settings.notify.get_secret_value() or self.settings.notify_file:
+            from phoenix.adapters.notifications import refuse_malformed
+
+            refuse_malformed(self._notification_targets())
+
+    def announcer(self, experiment: str, prefect_url: str | None) -> Announcer:
+        """Who tells of an experiment: events to that server, if there is one, and notices to people."""
+        from phoenix.adapters.prefect.events import PrefectEvents
+        from phoenix.services.announcing.announcer import Announcer
+
+        feed = PrefectEvents(prefect_url, os.environ) if prefect_url else None
+        return Announcer(experiment, self.store, feed, self.notifier, self.archive)
+
+    @cached_property
     def recovery(self) -> Recovery:
         from phoenix.adapters.drivers import is_alive
         from phoenix.services.recovery import Recovery
 
-        return Recovery(self.store, self.experiments, is_alive)
+        return Recovery(
+            self.store,
+            self.experiments,
+            is_alive,
+            on_ended=self._settle_ending,
+            waits=self.flow_run_recovery.waits_for,
+        )
+
+    @cached_property
+    def flow_run_recovery(self) -> FlowRunRecovery:
+        from phoenix.adapters.drivers import is_alive, lives
+        from phoenix.adapters.prefect.processes import LocalFlowProcesses
+        from phoenix.services.flow_runs import FlowRunRecovery
+
+        return FlowRunRecovery(self._flow_runs, self.store, lives, is_alive, LocalFlowProcesses())
+
+    @cached_property
+    def recoveries(self) -> Recoveries:
+        from phoenix.services.recoveries import Recoveries
+
+        return Recoveries(
+            self.store,
+            self.load_store,
+            lambda: self.recovery,
+            lambda: self.deployment_recovery,
+            lambda: self.load_recovery,
+            lambda: self.flow_run_recovery,
+        )
 
     @cached_property
     def deployments(self) -> Deployments:
         from phoenix.adapters.drivers import person
         from phoenix.services.deployments.verbs import Deployments
 
-        return Deployments(self.deployment_store, self.store, self.hosts, _this_process, person)
+        return Deployments(
+            self.deployment_store,
+            self.store,
+            self.hosts,
+            _this_process,
+            person,
+            self.block_exporters.given,
+        )
+
+    @cached_property
+    def revalidations(self) -> Revalidations:
+        from phoenix.services.revalidations import Revalidations
+
+        return Revalidations(self.experiments, self.store, self.deployment_store, self.hosts)
+
+    @cached_property
+    def drift_check(self) -> DriftCheck:
+        from phoenix.services.deployments.drift_check import DriftCheck
+
+        return DriftCheck(self.deployment_store, self.hosts.open)
 
     @cached_property
     def deployment_recovery(self) -> DeploymentRecovery:
@@ -218,10 +347,79 @@ class Phoenix:
         return Recorder(self.hosts.open)
 
     @cached_property
+    def checking(self) -> Checking:
+        from phoenix.services.control_plane.checking import Checking
+
+        return Checking(
+            self.settings.home,
+            self.settings.cache,
+            self.settings.store_url(),
+            os.environ,
+            lambda: self.installer.find() is not None,
+        )
+
+    @cached_property
+    def control_plane(self) -> ControlPlanes:
+        from phoenix.services.control_plane.verbs import ControlPlanes
+
+        return ControlPlanes(self.settings.home, os.environ, _this_process)
+
+    @cached_property
     def _database(self) -> Engine:
         from phoenix.adapters.store.engine import open_engine
 
         return open_engine(self.settings.store_url())
+
+    def _workers(self, prefect_url: str) -> DeployedFlowRunner:
+        from phoenix.adapters.prefect.api import PrefectApi
+        from phoenix.adapters.prefect.deployed_flows import DOOR_PATIENCE_SECONDS, DeployedFlowRunner
+        from phoenix.adapters.prefect.names import store_tag
+
+        def is_over(experiment: str) -> bool:
+            record = self.store.get(experiment)
+            return record.phase.is_over and record.driver is None
+
+        return DeployedFlowRunner(
+            PrefectApi(prefect_url, os.environ, DOOR_PATIENCE_SECONDS),
+            prefect_url.rstrip("/").removesuffix("/api"),
+            store_tag(self.settings.store_url()),
+            hand_over=lambda experiment: self.store.drive(experiment, None),
+            is_over=is_over,
+        )
+
+    def _prefect_url(self) -> str | None:
+        """The server that the environment names, else that of a control plane that runs on this state folder."""
+        from phoenix.adapters.control_plane.state import running_api_url
+
+        return os.environ.get("PREFECT_API_URL") or running_api_url(self.settings.home)
+
+    def _flow_runs(self) -> FlowRuns | None:
+        """Of the server that is there now: a control plane starts and ends beside us."""
+        url = self._prefect_url()
+        if url is None:
+            return None
+        from phoenix.adapters.prefect.api import PrefectApi
+        from phoenix.adapters.prefect.flow_runs import ServerFlowRuns
+
+        return ServerFlowRuns(PrefectApi(url, os.environ))
+
+    def _notification_targets(self) -> tuple[NotificationTarget, ...]:
+        from pathlib import Path
+
+        from phoenix.adapters.notifications import targets_of
+
+        file = self.settings.notify_file
+        return targets_of(self.settings.notify.get_secret_value(), Path(file).expanduser() if file else None)
+
+    def _settle_ending(self, experiment: str) -> None:
+        """What a lost driver can no longer give back and tell, and the report that it can no longer write."""
+        from phoenix.services.announcing.announcer import tell_of_ending
+
+        self.flow_run_recovery.give_back_turn(experiment)
+        tell_of_ending(
+            lambda: self.announcer(experiment, self._prefect_url()),
+            lambda: self.experiments.report(self.store.get(experiment)),
+        )
 
     def _has_store(self) -> bool:
         return bool(self.settings.database_url) or (self.settings.home / "phoenix.db").exists()

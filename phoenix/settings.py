@@ -6,7 +6,7 @@ What one run does belongs in the experiment's spec; connections that people save
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,6 +36,13 @@ class Settings(BaseSettings):
     ssh_config: Path = Field(
         default_factory=lambda: Path.home() / ".ssh/config",
         description="The OpenSSH client configuration that hosts are reached by.",
+    )
+    notify: SecretStr = Field(
+        default=SecretStr(""),
+        description="Apprise URLs, separated by white space, that notices about experiments are sent to.",
+    )
+    notify_file: str = Field(
+        default="", description="A file of such URLs, one a line, that only its owner can read."
     )
 
     def store_url(self) -> str:

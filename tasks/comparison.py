@@ -10,5 +10,5 @@ from tasks.step import step
 @step("compare-statistically")
 def compare_statistically(run: Run) -> Comparison:
     comparison = judging.conclude(run)
-    publish_comparison(run, comparison)
+    publish_comparison(run)
     return comparison

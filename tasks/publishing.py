@@ -44,3 +44,17 @@ def attempt(run: Run, what: str, call: Callable[[], T]) -> T | None:
             error,
         )
         return None
+
+
+def attempt_once(what: str, call: Callable[[], T]) -> T | None:
+    """Call the server once, for a flow without an experiment; None if it failed.
+
+    Args:
+        what: See `attempt`.
+        call: The request.
+    """
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001 - see `attempt`
+        LOG.warning("The Prefect server failed at %s: %s: %s", what, type(error).__name__, error)
+        return None

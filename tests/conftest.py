@@ -1,6 +1,7 @@
 """What every test may rely on: a home of its own, one Prefect server a session, and skips that CI does not accept."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,12 @@ from tests.support.leftovers import processes_using
 from tests.support.waiting import eventually
 
 REQUIRE_ALL = os.environ.get("PHOENIX_TEST_REQUIRE") == "all"
+
+
+def pytest_configure():
+    """Heed what a background job's shell, or nohup, has its children ignore: the tests' commands would inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -40,6 +47,15 @@ def prefect_server(tmp_path_factory):
         with owned_server() as url:
             patch.setenv("PREFECT_API_URL", url)
             yield url
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory):
+    """One control plane for the whole session, as `phoenix up` runs it: server, worker and deployments on one home."""
+    from tests.support.control_plane import ControlPlane
+
+    with ControlPlane(tmp_path_factory.mktemp("control-plane") / "home") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

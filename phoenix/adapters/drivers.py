@@ -1,6 +1,8 @@
 """Who drives: processes identified by machine, boot, pid and start time, and the person who started them."""
 
 import getpass
+import os
+import signal
 import socket
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -45,6 +47,27 @@ def lives(driver: Driver) -> bool | None:
     return None
 
 
+def signal_to(driver: Driver, number: signal.Signals) -> bool:
+    """Send a signal to that very process of this machine, and to none that has its pid by now.
+
+    Returns:
+        Whether it was there.
+    """
+    try:
+        handle = os.pidfd_open(driver.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not lives(driver):
+            return False
+        signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
 def is_alive(record: ExperimentRecord | LoadRun) -> bool:
     """Whether the record's driver still runs: looked up here, judged by its heartbeat elsewhere."""
     if record.driver is None:
@@ -55,10 +78,15 @@ def is_alive(record: ExperimentRecord | LoadRun) -> bool:
     return record.heartbeat_at is not None and datetime.now(UTC) - record.heartbeat_at < SILENCE
 
 
+def machine_id() -> str:
+    """What tells this machine from others, across reboots; "" where it has no such name."""
+    return _read("/etc/machine-id")
+
+
 def _machine() -> str:
     """This machine, PID namespace and boot: after a reboot, nothing that was recorded before it lives."""
     boot = _read("/proc/sys/kernel/random/boot_id")
-    return f"{_read('/etc/machine-id')}/{_pid_namespace()}/{boot}"
+    return f"{machine_id()}/{_pid_namespace()}/{boot}"
 
 
 def _place_of(machine: str) -> tuple[str, ...]:

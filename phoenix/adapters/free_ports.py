@@ -14,3 +14,15 @@ def free_ports(count: int) -> tuple[int, ...]:
         for one in sockets:
             one.bind((LOOPBACK, 0))
         return tuple(one.getsockname()[1] for one in sockets)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of loopback now."""
+    with socket.socket() as one:
+        # As servers do: what is left of closed connections stands in nobody's way.
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -11,7 +11,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from phoenix.adapters.machines.machine import Facts
+from phoenix.domain.announcement import Announcement, Notice
+from phoenix.domain.flow_run import FlowEnd, FlowRun
 from phoenix.domain.load.run import LoadStatus
+from phoenix.domain.logins import TargetBlock
+from phoenix.domain.otlp import OtlpBackend
 from phoenix.domain.processes import Census
 
 Progress = Callable[[str], None]
@@ -222,6 +226,22 @@ class HostDirectory(Protocol):
         ...
 
 
+class BlockLibrary(Protocol):
+    """What people saved as blocks on a Prefect server; their secrets stay in memory.
+
+    Raises (every verb): SpecError `unknown_block`, with near matches, `ambiguous_block` or `unusable_block`;
+    DependencyError `no_prefect_server` where none is named and none of ours runs, else what it lacks.
+    """
+
+    def uri(self, name: str) -> str:
+        """The canonical target that a block of a host names; no secret is asked for."""
+        ...
+
+    def target(self, name: str) -> TargetBlock: ...
+
+    def backend(self, name: str) -> OtlpBackend: ...
+
+
 class KeeperRunner(Protocol):
     """Starts the process that keeps a load run; it outlives us."""
 
@@ -243,11 +263,45 @@ class KeeperProcess(Protocol):
 class FlowRunner(Protocol):
     """Starts flows: a Prefect deployment run where a server with a worker is up, else a child process."""
 
-    def start(self, flow: str, experiment: str) -> "FlowProcess": ...
+    def start(self, flow: str, experiment: str, reason: str = "") -> "FlowProcess":
+        """Start `experiment`, `promotion` or `rollback` for an experiment's id; the latter two are told why."""
+        ...
+
+    def withdraw(self, experiment: str) -> None:
+        """Take back what was started for an experiment and has not begun; nothing where there is none."""
+        ...
+
+
+class HostTurns(Protocol):
+    """The right of a run to its hosts among runs that one server shows: others wait for it instead of failing.
+
+    The lease on the host stays the lock: without a turn two runs still do not meet there.
+    """
+
+    @property
+    def turn(self) -> str | None:
+        """What others can give back for a run that died (`FlowRuns.give_back_turn`); None where none was taken."""
+        ...
+
+    def take(self, hosts: Sequence[str]) -> bool:
+        """All of them at once, kept until `give_back`; False while another run has one.
+
+        Raises:
+            DependencyError: Nobody can be asked.
+        """
+        ...
+
+    def give_back(self) -> None:
+        """Let others have them; nothing where none were taken."""
+        ...
 
 
 class FlowProcess(Protocol):
     """A started flow."""
+
+    def place(self) -> str:
+        """Where it runs and why there, in words for a person."""
+        ...
 
     def poll(self) -> int | None:
         """Its exit code; None while it runs."""
@@ -259,4 +313,80 @@ class FlowProcess(Protocol):
 
     def last_words(self) -> str:
         """The end of what it printed, for a person who asks why it died; "" where it said nothing."""
+        ...
+
+
+class FlowRuns(Protocol):
+    """The flow runs of ours on a Prefect server: those of our deployments, and those labelled as ours.
+
+    Raises (every verb): DependencyError where the server does not answer, or refuses us.
+    """
+
+    def unfinished(self) -> tuple[FlowRun, ...]:
+        """All that somebody took and that are not over, oldest first."""
+        ...
+
+    def is_waiting(self, experiment: str) -> bool:
+        """Whether a run that is tagged with this experiment's id is not over; also one that nobody took yet."""
+        ...
+
+    def worker_silence(self, worker: str) -> timedelta | None:
+        """Since when the server has not heard of a worker; None if it never did."""
+        ...
+
+    def end(self, run: FlowRun, end: FlowEnd, message: str) -> bool:
+        """Set its end, unless it ended meanwhile; whether it was set."""
+        ...
+
+    def give_back_turn(self, turn: str) -> None:
+        """Let other runs have the hosts of one that died; nothing where they have them already."""
+        ...
+
+    def forget(self, flow: str, *, older_than: timedelta) -> int:
+        """Delete the runs of a scheduled flow that ended so long ago; how many, at most some hundreds at a time.
+
+        Those that failed, crashed, or whose state has a name of its own told of something: they are kept for 30 days
+        at least. Those that are late by more than a minute are deleted too: the next one does their work.
+        """
+        ...
+
+
+class FlowProcesses(Protocol):
+    """What of Prefect runs on this machine."""
+
+    def is_running(self, flow_run: str) -> bool:
+        """Whether a process here was started for this very flow run."""
+        ...
+
+    def worker_age(self, name: str) -> timedelta | None:
+        """How long the youngest worker of this name has been running here; None if none does."""
+        ...
+
+
+class EventFeed(Protocol):
+    """Where others subscribe to what happens."""
+
+    def send(self, announcements: Sequence[Announcement]) -> None:
+        """Hand them over; the same twice is the same once.
+
+        Raises:
+            DependencyError: Nobody took them, or not all; they may be sent again.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """Tells people."""
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether there is anybody to tell."""
+        ...
+
+    def notify(self, notice: Notice) -> None:
+        """Hand a notice over to every target and return at once; never raises."""
+        ...
+
+    def drain(self, seconds: float) -> None:
+        """Wait until all of it is delivered or given up, for so long at most; never raises."""
         ...

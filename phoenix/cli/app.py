@@ -15,6 +15,7 @@ from phoenix.cli import (
     pipeline_status,
     pipeline_vm,
     recover,
+    up,
 )
 from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
 from phoenix.cli.interruption import interrupted_by_signals
@@ -50,6 +51,8 @@ app.add_typer(loadsim.app, name="loadsim")
 app.add_typer(collector.app, name="collector")
 app.add_typer(config.app, name="config")
 app.command("recover")(recover.recover)
+app.add_typer(up.app, name="up")
+app.command("down")(up.down)
 
 
 @app.command()

@@ -14,7 +14,7 @@ app = typer.Typer(help="Keep targets under names.", no_args_is_help=True, rich_m
 targets = typer.Typer(help="Hosts under names, with labels.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(targets, name="target")
 
-COLUMNS = ("name", "uri", "labels", "created")
+COLUMNS = ("name", "uri", "labels", "created", "block")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the target is called.")]
 
@@ -24,7 +24,9 @@ def add(
     name: Name,
     uri: Annotated[
         str,
-        typer.Argument(metavar="URI", help="local, local://NAME or ssh://[USER@]HOST[:PORT][?sudo=true]."),
+        typer.Argument(
+            metavar="URI", help="local, local://NAME, ssh://[USER@]HOST[:PORT][?sudo=true], or block:NAME."
+        ),
     ],
     labels: Annotated[
         list[str] | None,
@@ -38,9 +40,11 @@ def add(
     from phoenix.composition import compose
 
     phoenix = compose()
-    wanted = phoenix.targets.check(name, uri, labels or ())
+    phoenix.targets.check(name, uri, labels or ())
     if check:
-        typer.echo(_described(phoenix.hosts.open(wanted.uri)), err=True)
+        # Resolved anew: so it is remembered which block lends the key.
+        (host,) = phoenix.targets.resolve([uri], "URI")
+        typer.echo(_described(phoenix.hosts.open(host)), err=True)
     record = phoenix.targets.add(name, uri, labels or ())
     typer.echo(f"{record.name} stands for {record.uri}", err=True)
 
@@ -93,6 +97,7 @@ def _document(record: "TargetRecord") -> dict[str, object]:
         "name": record.name,
         "uri": record.uri,
         "labels": dict(record.labels),
+        "block": record.block or None,
         "createdAt": record.created_at.isoformat(),
     }
 
@@ -100,4 +105,10 @@ def _document(record: "TargetRecord") -> dict[str, object]:
 def _row(record: "TargetRecord") -> dict[str, object]:
     labels = ",".join(f"{key}={value}" for key, value in sorted(record.labels.items()))
     created = f"{record.created_at:%Y-%m-%d %H:%M}"
-    return {"name": record.name, "uri": record.uri, "labels": labels or None, "created": created}
+    return {
+        "name": record.name,
+        "uri": record.uri,
+        "labels": labels or None,
+        "created": created,
+        "block": record.block or None,
+    }

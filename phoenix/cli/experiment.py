@@ -114,11 +114,15 @@ def compare(name: Reference, output: FormatOption = Format.TABLE) -> None:
 
 @app.command()
 def stop(name: Reference, reason: Reason = "asked for on the command line") -> int:
-    """Ask a running experiment to end; it cleans up and says so."""
+    """Ask a running experiment to end; it cleans up and says so. One that waits for approval is declined."""
+    from phoenix.cli.experiment_approval import decline_to_the_end
     from phoenix.cli.experiment_run import await_end
     from phoenix.cli.recover import opened
 
     phoenix = opened()
+    waiting = phoenix.experiments.get(name)
+    if phoenix.approvals.is_awaited(waiting):
+        return decline_to_the_end(phoenix, waiting.id, reason)
     record = phoenix.experiments.stop(name, reason)
     return await_end(phoenix, record.id)
 
@@ -131,11 +135,19 @@ def promote(
     ] = VariantName.CANDIDATE,
     reason: Reason = "asked for on the command line",
 ) -> int:
-    """Make the candidate of a reported PROMOTE verdict the active pipeline, stage by stage, and watch it."""
+    """Make the candidate of a PROMOTE verdict the active pipeline, stage by stage, and watch it.
+
+    One that waits for approval is approved; one that was only reported is promoted now.
+    """
+    from phoenix.cli.experiment_approval import approve_to_the_end
     from phoenix.cli.experiment_run import promote_to_the_end
     from phoenix.cli.recover import opened
 
-    return promote_to_the_end(opened(), name, reason, variant.variant)
+    phoenix = opened()
+    waiting = phoenix.experiments.get(name)
+    if phoenix.approvals.is_awaited(waiting) and variant.variant is Variant.CANDIDATE:
+        return approve_to_the_end(phoenix, waiting.id, reason)
+    return promote_to_the_end(phoenix, name, reason, variant.variant)
 
 
 @app.command()

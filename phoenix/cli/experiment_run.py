@@ -54,6 +54,7 @@ def print_plan(draft: "Draft") -> None:
 
 def run_to_the_end(phoenix: "Phoenix", draft: "Draft", form: Format) -> int:
     """Record, start, follow; returns the exit code of the verdict."""
+    phoenix.refuse_malformed_notifications()
     _say_findings(draft.findings)
     opened_by(phoenix)
     phoenix.installer.install(_say)
@@ -67,6 +68,7 @@ def run_to_the_end(phoenix: "Phoenix", draft: "Draft", form: Format) -> int:
 
 def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str, variant: Variant) -> int:
     """Start the promotion, follow; exit 0 if the candidate is active in the end."""
+    phoenix.refuse_malformed_notifications()
     record, process = phoenix.experiments.promote(name, reason, variant)
     _see_through(phoenix, record, process, Format.TABLE)
     ended = phoenix.experiments.get(record.id)
@@ -75,6 +77,7 @@ def promote_to_the_end(phoenix: "Phoenix", name: str, reason: str, variant: Vari
 
 def roll_back_to_the_end(phoenix: "Phoenix", name: str, reason: str) -> int:
     """Start the rollback, follow; exit 0 if what served before serves again everywhere."""
+    phoenix.refuse_malformed_notifications()
     record, process = phoenix.experiments.rollback(name, reason)
     _see_through(phoenix, record, process, Format.TABLE)
     ended = phoenix.experiments.get(record.id)
@@ -92,6 +95,9 @@ def await_end(phoenix: "Phoenix", experiment: str) -> ExitCode:
         if record.phase is Phase.STOPPED:
             _say("stopped; the host is as it was")
             return ExitCode.DONE
+        if record.outcome is Outcome.DECLINED:
+            _say("declined; the verdict stands, and the host is as it was")
+            return ExitCode.DONE
         if record.phase.is_over:
             _say(f"it was over before the stop reached it: {record.phase.value}, {record.outcome.meaning}")
             return ExitCode.NOT_POSSIBLE
@@ -101,6 +107,7 @@ def await_end(phoenix: "Phoenix", experiment: str) -> ExitCode:
 
 
 def _see_through(phoenix: "Phoenix", record: ExperimentRecord, process: "FlowProcess", form: Format) -> None:
+    _say(process.place())
     try:
         follow(phoenix.store, record.id, poll=lambda: process.poll() is None)
         _await(process)
@@ -139,6 +146,8 @@ def exit_code_of_ending(record: ExperimentRecord, failed_for: str) -> ExitCode:
     """The exit code of an experiment that is over, by its ending, its outcome, its verdict, or who can act."""
     if record.outcome is Outcome.REVERTED:
         return ExitCode.ROLL_BACK
+    if record.outcome is Outcome.DECLINED:
+        return ExitCode.STOPPED
     match record.phase:
         case Phase.COMPLETED:
             verdict = (record.result or {}).get("verdict")
@@ -154,7 +163,7 @@ def exit_code_of_promotion(record: ExperimentRecord, failed_for: str) -> ExitCod
     """The exit code of a promotion that a person asked for: done only if the candidate is active now."""
     if record.outcome is Outcome.PROMOTED:
         return ExitCode.DONE
-    if record.outcome is Outcome.REVERTED:
+    if record.outcome in (Outcome.REVERTED, Outcome.ROLLED_BACK):
         return ExitCode.ROLL_BACK
     return ExitCode.STOPPED if record.stop_requested else BY_ACTOR[failed_for]
 

@@ -7,7 +7,7 @@ from typing import Any
 from phoenix.cli.text import grid, paragraph, section, text_width
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import ExperimentRecord
-from phoenix.services.views.conclusions import headline_of, next_step
+from phoenix.services.views.conclusions import approval_sentence, headline_of, next_step
 from phoenix.services.views.summaries import summarise
 from phoenix.services.views.wording import (
     MISSING,
@@ -55,11 +55,14 @@ def list_row(record: ExperimentRecord) -> dict[str, Any]:
 def status_text(summary: Summary) -> str:
     """Where it stands: phase, figures so far, what is open."""
     phase = Phase(summary["phase"])
-    took = elapsed(summary, datetime.now(UTC))
+    now = datetime.now(UTC)
+    took = elapsed(summary, now)
+    asked = approval_sentence(summary, now)
     facts = [
         ("experiment", f"{clean(summary['name'])} ({summary['id']})"),
         ("phase", f"{phase.value}: {phase.meaning}"),
         ("outcome", Outcome(summary["outcome"]).meaning if phase.is_over else MISSING),
+        *([("approval", asked)] if asked else []),
         ("baseline", _pipeline(summary["baseline"])),
         ("candidate", _pipeline(summary["candidate"])),
         ("targets", clean(", ".join(summary["targets"]))),

@@ -19,6 +19,9 @@ REFRESH_SECONDS = 0.5
 LINE_SECONDS = 5.0
 """Between two plain lines: a log of half an hour stays readable."""
 
+WAITING_LINE_SECONDS = 60.0
+"""The same while a person is asked, which may take an hour or a week."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -96,7 +99,8 @@ def _follow_lines(observer: Observer, ending: _Ending, screen: Console, pace: Pa
         ended = ending.process_ended()
         sight = observer.look()
         is_last = ending.is_reached(sight, ended)
-        if is_last or sight.phase is not shown or pace.clock() - shown_at >= LINE_SECONDS:
+        between = WAITING_LINE_SECONDS if sight.phase is Phase.AWAITING_APPROVAL else LINE_SECONDS
+        if is_last or sight.phase is not shown or pace.clock() - shown_at >= between:
             _print_line(screen, sight)
             shown, shown_at = sight.phase, pace.clock()
         if is_last:

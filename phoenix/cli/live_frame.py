@@ -12,6 +12,7 @@ from phoenix.domain.decision.phrases import percent, signed_percent
 from phoenix.domain.metrics import Metric
 from phoenix.domain.phases import OnPromote, Phase
 from phoenix.domain.samples import Variant
+from phoenix.services.views.conclusions import approval_sentence, next_step
 from phoenix.services.views.ticks import Tick
 from phoenix.services.views.wording import (
     MISSING,
@@ -59,6 +60,7 @@ def frame(sight: Sight, width: int, height: int = 100) -> Text:
         _title(sight),
         _phase_line(sight),
         _meaning(sight),
+        *_approval(sight),
         *_trouble(sight),
         Text(),
         *_time(sight, width),
@@ -92,16 +94,29 @@ def _phase_line(sight: Sight) -> Text:
 
 
 def _is_expected(phase: Phase, sight: Sight) -> bool:
-    """A promotion is announced only where the experiment may do one by itself; a rollback is a person's."""
+    """A promotion is announced only where the experiment may come to one; a rollback is a person's."""
     if phase is Phase.ROLLING_BACK:
         return phase in sight.phases
+    if phase is Phase.AWAITING_APPROVAL:
+        return phase in sight.phases or sight.spec.on_promote is OnPromote.APPROVE
     if phase in (Phase.PROMOTING, Phase.WATCHING):
-        return phase in sight.phases or sight.spec.on_promote is OnPromote.AUTO
+        return phase in sight.phases or sight.spec.on_promote is not OnPromote.REPORT
     return True
 
 
 def _meaning(sight: Sight) -> Text:
-    return Text.assemble((f"{sight.phase.verb}: ", "bold"), sight.phase.meaning)
+    meaning = sight.phase.meaning
+    if sight.phase is Phase.PENDING and sight.silent_for is None:
+        meaning = "recorded; its flow has not begun, nothing runs on a host yet"
+    if sight.waits_for and not sight.phase.is_over:
+        meaning = f"waiting for {', '.join(sight.waits_for)}: another run has it"
+    return Text.assemble((f"{sight.phase.verb}: ", "bold"), meaning)
+
+
+def _approval(sight: Sight) -> Iterator[Text]:
+    if sight.phase is Phase.AWAITING_APPROVAL:
+        yield Text(approval_sentence(sight.summary, sight.now), "bold yellow")
+        yield Text(next_step(sight.summary), "yellow")
 
 
 def _time(sight: Sight, width: int) -> Iterator[Text]:

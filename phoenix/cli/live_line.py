@@ -4,6 +4,7 @@ from phoenix.cli.live_state import Sight
 from phoenix.domain.metrics import Metric
 from phoenix.domain.phases import Phase
 from phoenix.domain.samples import Variant
+from phoenix.services.views.conclusions import approval_sentence, next_step
 from phoenix.services.views.wording import amount, clean, elapsed, span, standing, state_of
 
 SHOWN = (
@@ -20,9 +21,15 @@ def line_of(sight: Sight) -> str:
     parts = [f"{clean(s['name'])}: {sight.phase.value.replace('_', ' ')}"]
     if took is not None:
         parts[0] += f" at {span(took)}"
+    elif sight.phase is Phase.PENDING and sight.silent_for is None:
+        parts[0] += ": its flow has not begun, nothing runs on a host yet"
     elif sight.phase is Phase.PENDING:
-        parts[0] += ": its flow is starting (a first Prefect server takes up to half a minute)"
-    if sight.last_number:
+        parts[0] += ": its flow is starting"
+    if sight.waits_for and not sight.phase.is_over:
+        parts.append(f"waiting for {', '.join(sight.waits_for)}: another run has it")
+    if sight.phase is Phase.AWAITING_APPROVAL:
+        parts += [approval_sentence(s, sight.now), next_step(s)]
+    elif sight.last_number:
         wanted = sight.spec.warmup + sight.spec.minimum_scrapes
         parts.append(f"scrape {sight.last_number:,} of at least {wanted:,}")
     if not sight.phase.is_over:

@@ -9,6 +9,7 @@ from phoenix.adapters.stores import ExperimentStore
 from phoenix.domain.experiment import ExperimentSpec, read_document
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import Event, EventKind, ExperimentRecord
+from phoenix.services.run.queueing import WAITS
 from phoenix.services.views.summaries import summarise
 from phoenix.services.views.ticks import Tick, ticks_of
 
@@ -31,6 +32,7 @@ class Sight:
         trouble: Failed steps and stop requests, in words, newest last.
         silent_for: Since its driver last reported, s; None where nobody drives it.
         now: The moment.
+        waits_for: Hosts that another run has, for which it waits.
     """
 
     summary: dict[str, Any]
@@ -43,6 +45,7 @@ class Sight:
     trouble: tuple[str, ...]
     silent_for: float | None
     now: datetime
+    waits_for: tuple[str, ...] = ()
 
     @property
     def phase(self) -> Phase:
@@ -67,6 +70,7 @@ class Observer:
     _ticks: deque[Tick] = field(default_factory=lambda: deque[Tick](maxlen=REMEMBERED))
     _widths: deque[float] = field(default_factory=lambda: deque[float](maxlen=REMEMBERED))
     _last_look: int = 0
+    _waits_for: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, store: ExperimentStore, reference: str) -> Self:
@@ -93,6 +97,8 @@ class Observer:
             self._phases.append(event)
         elif event.kind is EventKind.FAILED:
             self._trouble.append(f"{event.step} failed: {event.data.get('error', 'no reason given')}")
+        elif event.kind is EventKind.NOTE and event.step == WAITS:
+            self._waits_for = tuple(cast("list[str]", event.data["hosts"]))
         elif event.kind is EventKind.STOP_REQUESTED:
             self._trouble.append(f"a stop was asked for: {event.data.get('reason', 'no reason given')}")
 
@@ -122,4 +128,5 @@ class Observer:
             trouble=tuple(self._trouble[-3:]),
             silent_for=(now - beat).total_seconds() if beat else None,
             now=now,
+            waits_for=self._waits_for,
         )

@@ -9,35 +9,35 @@ from phoenix.cli.output import Format, FormatOption
 if TYPE_CHECKING:
     from phoenix.composition import Phoenix
     from phoenix.services.deployments.host_recovery import HostRepair
+    from phoenix.services.flow_runs import FlowRunRepair
     from phoenix.services.loads.recovery import LoadRepair
     from phoenix.services.recovery import Repair
 
-COLUMNS = ("name", "experiment", "load", "host", "revision", "found", "ended", "what")
+COLUMNS = ("name", "experiment", "load", "flow_run", "host", "revision", "found", "ended", "what")
 
 
 def recover(output: FormatOption = Format.TABLE) -> int:
-    """Repair what lost drivers and silent hosts left, on every host. Safe at any time, twice is once."""
+    """Repair what lost drivers, silent hosts and dead flow processes left, everywhere. Safe at any time, twice is once."""
     from phoenix.cli.exit_codes import ExitCode
     from phoenix.cli.output import write_document, write_rows
     from phoenix.composition import compose
 
-    phoenix = compose()
-    repairs = phoenix.recovery.recover()
-    on_hosts = phoenix.deployment_recovery.recover()
-    of_loads = phoenix.load_recovery.recover()
+    recovered = compose().recoveries.recover()
     rows = [
-        *(_experiment_row(repair) for repair in repairs),
-        *(_host_row(repair) for repair in on_hosts),
-        *(_load_row(repair) for repair in of_loads),
+        *map(_flow_run_row, recovered.flow_runs),
+        *map(_experiment_row, recovered.experiments),
+        *map(_host_row, recovered.hosts),
+        *map(_load_row, recovered.loads),
     ]
+    if recovered.unseen:
+        typer.echo(recovered.unseen, err=True)
     if output in (Format.JSON, Format.YAML):
         write_document(rows, output)
     elif rows:
         write_rows(rows, COLUMNS, output)
     else:
         typer.echo("nothing to recover", err=True)
-    failed = any(repair.failed for repair in (*repairs, *on_hosts, *of_loads))
-    return ExitCode.OUTSIDE_FAILED if failed else ExitCode.DONE
+    return ExitCode.OUTSIDE_FAILED if recovered.has_failed else ExitCode.DONE
 
 
 def opened() -> "Phoenix":
@@ -72,6 +72,16 @@ def _experiment_row(repair: "Repair") -> dict[str, object]:
         "experiment": repair.experiment,
         "found": repair.phase.value,
         "ended": repair.ended.value if repair.ended else None,
+        "what": repair.words,
+    }
+
+
+def _flow_run_row(repair: "FlowRunRepair") -> dict[str, object]:
+    return {
+        "name": repair.name,
+        "flow_run": repair.flow_run,
+        "found": repair.found.value.lower(),
+        "ended": repair.ended.value.lower() if repair.ended else None,
         "what": repair.words,
     }
 

@@ -17,7 +17,7 @@ TargetHosts = Annotated[
     typer.Option(
         "--target-host",
         metavar="H",
-        help="A host: local, local://NAME, ssh://..., a saved name or a label selector; may be given several times;"
+        help="A host: local, local://NAME, ssh://..., a saved name, block:NAME or a label selector; may be given several times;"
         " this machine if left out, for status every host with a pipeline.",
         show_default=False,
     ),

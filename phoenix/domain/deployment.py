@@ -100,9 +100,11 @@ class TargetRecord:
         uri: The target it stands for; it holds no secret.
         labels: What it can be selected by.
         created_at: UTC.
+        block: Name of the block that lends what logs in there; "" where none does.
     """
 
     name: str
     uri: str
     labels: Mapping[str, str]
     created_at: datetime
+    block: str = ""

@@ -27,10 +27,11 @@ from pydantic.alias_generators import to_camel
 from phoenix.domain.criteria import Criterion, Kind, Role, allowed_kinds
 from phoenix.domain.durations import Duration, format_duration
 from phoenix.domain.errors import SpecError
+from phoenix.domain.forms import as_form, title_of
 from phoenix.domain.load.profile import LoadSpec
 from phoenix.domain.metrics import NATURES, Metric
 from phoenix.domain.patterns import check_pattern
-from phoenix.domain.phases import OnHostFailure, OnPromote
+from phoenix.domain.phases import Decision, OnHostFailure, OnPromote
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.scenario import from_scenario, is_scenario
 from phoenix.domain.spec_faults import findings_of
@@ -45,9 +46,22 @@ MINIMUM_SCRAPES = 24
 """Fewest paired scrapes from which an interval is computed at all (docs/statistics.md, 8)."""
 
 
+SHORTEST_APPROVAL = timedelta(seconds=5)
+"""Nobody answers faster; tests do."""
+
+LONGEST_APPROVAL = timedelta(days=7)
+"""Both variants and the load run on while a person is asked; beyond a week the measurement is an old one."""
+
+
 class _Spec(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False
+        field_title_generator=title_of,
+        json_schema_extra=as_form,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        allow_inf_nan=False,
     )
 
 
@@ -71,7 +85,7 @@ class Objective(_Spec):
 class Guardrail(_Spec):
     """What the candidate must not harm: a metric and exactly one limit."""
 
-    metric: Metric
+    metric: Metric = Field(description="The quantity that must keep to a limit.")
     minimum: float | None = Field(
         default=None, description="Level that must be reached, in the metric's unit."
     )
@@ -115,6 +129,27 @@ Pattern = Annotated[
 ]
 
 
+class Approval(_Spec):
+    """How long a person is asked whether to promote, and what happens when nobody answers."""
+
+    time_limit: Duration = Field(
+        default=timedelta(hours=1),
+        description="How long to wait for the answer: 5s to 168h (7 days). Both variants and the load run on.",
+        json_schema_extra={"default": "1h"},
+    )
+    otherwise: Decision = Field(
+        default=Decision.DECLINE, description="What happens when nobody answered in that time."
+    )
+
+    @field_validator("time_limit")
+    @classmethod
+    def _is_bearable(cls, limit: timedelta) -> timedelta:
+        if not SHORTEST_APPROVAL <= limit <= LONGEST_APPROVAL:
+            bounds = f"{format_duration(SHORTEST_APPROVAL)} to {format_duration(LONGEST_APPROVAL)}"
+            raise ValueError(f"{format_duration(limit)} is outside {bounds}")
+        return limit
+
+
 class ExperimentSpec(_Spec):
     """Two pipelines, where they run, for how long, and what decides."""
 
@@ -149,9 +184,18 @@ class ExperimentSpec(_Spec):
     critical_processes: tuple[Pattern, ...] = Field(
         default=(), description="Processes that must never be lost, by process.executable.name."
     )
-    objective: Objective
-    guardrails: tuple[Guardrail, ...] = ()
+    objective: Objective = Field(
+        description="What the candidate is for: the quantity to cut, and by how much."
+    )
+    guardrails: tuple[Guardrail, ...] = Field(
+        default=(), description="What the candidate must not harm: a metric and exactly one limit each."
+    )
     on_promote: OnPromote = Field(default=OnPromote.REPORT, description="What a PROMOTE verdict sets off.")
+    approval: Approval = Field(
+        default=Approval(),
+        description="Where onPromote is approve: how long to ask, and what happens without an answer.",
+        json_schema_extra={"default": {"timeLimit": "1h", "otherwise": "decline"}},
+    )
     watch: Duration = Field(
         default=timedelta(minutes=10),
         description="How long a promoted pipeline is held against the guardrails.",
@@ -216,12 +260,18 @@ class ExperimentSpec(_Spec):
         return math.floor(self.maximum_duration / self.scrape_interval)
 
 
+ExperimentName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description="Lower-case letters, digits and dashes."
+    ),
+]
+
+
 class Metadata(_Spec):
     """Who the experiment is."""
 
-    name: str = Field(
-        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description="Lower-case letters, digits and dashes."
-    )
+    name: ExperimentName
 
 
 class ExperimentDocument(_Spec):

@@ -35,6 +35,11 @@ class Phase(StrEnum):
     )
     MEASURING = "measuring", "measure", "scrapes count; the comparison is made anew at each of them"
     COMPARING = "comparing", "compare", "the verdict is computed from the recorded scrapes"
+    AWAITING_APPROVAL = (
+        "awaiting_approval",
+        "approval",
+        "a person is asked whether to promote; both variants run on and the guardrails are watched",
+    )
     PROMOTING = "promoting", "promote", "the candidate takes the place of the active pipeline"
     WATCHING = "watching", "watch", "the promoted pipeline is held against the guardrails"
     ROLLING_BACK = (
@@ -77,7 +82,7 @@ class Outcome(StrEnum):
         "reverted",
         "reverted: it was promoted, then taken back for a breach or by a person; the previous pipeline is back",
     )
-    DECLINED = "declined", "declined: a person refused the promotion"
+    DECLINED = "declined", "declined: a person refused the promotion, or nobody answered in time"
     STOPPED = "stopped", "stopped before a verdict"
     NONE = "none", "nothing was changed"
 
@@ -88,9 +93,18 @@ class OnPromote(StrEnum):
     AUTO = "auto"
     """Promote at once, then watch."""
     APPROVE = "approve"
-    """Wait for a person: `phoenix experiment promote NAME`."""
+    """Ask a person, and wait as long as `approval` says: `phoenix experiment promote NAME`, or `stop NAME`."""
     REPORT = "report"
     """Judge, do not act."""
+
+
+class Decision(StrEnum):
+    """What a person, or the time limit, answers to the question whether to promote."""
+
+    PROMOTE = "promote"
+    """Promote, then watch."""
+    DECLINE = "decline"
+    """Leave production as it is."""
 
 
 class OnHostFailure(StrEnum):

@@ -1,4 +1,4 @@
-"""Targets as people write them: `local`, `local://NAME`, `ssh://[user@]host[:port][?sudo=true]`, or a saved name.
+"""Targets as people write them: `local`, `local://NAME`, `ssh://[user@]host[:port]`, a saved name, or `block:NAME`.
 
 Nothing is looked up here. What is not plainly well formed is refused before anything starts: a name may become part
 of a path, of an argument or of an OpenSSH configuration's expansions, so its alphabet is small. A target cannot be
@@ -27,7 +27,16 @@ _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _LABEL_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?=[a-z0-9])){0,252}")
 
-_SUPPORTED = "local, local://NAME, ssh://[USER@]HOST[:PORT][?sudo=true], or the name of a saved target"
+_BLOCK = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LONGEST_BLOCK = 64
+_BLOCK_HINT = f"lower-case letters, digits, and single dashes between them, at most {_LONGEST_BLOCK}"
+
+BLOCK_PREFIX = "block:"
+"""What stands before the name of a block on a Prefect server."""
+
+_SUPPORTED = (
+    "local, local://NAME, ssh://[USER@]HOST[:PORT][?sudo=true], the name of a saved target, or block:NAME"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,25 @@ class TargetName:
         return self.name
 
 
-Target = LocalTarget | SshTarget | TargetName
+@dataclass(frozen=True, slots=True)
+class BlockName:
+    """A reference to a block on a Prefect server, which holds the URI and the secrets.
+
+    Prefect itself lets more be a name; what is said here can stand in a variable's name without being mistaken.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _BLOCK.fullmatch(self.name) or len(self.name) > _LONGEST_BLOCK:
+            raise _refused(self.canonical, "its block's name is not well formed", hint=_BLOCK_HINT)
+
+    @property
+    def canonical(self) -> str:
+        return f"{BLOCK_PREFIX}{self.name}"
+
+
+Target = LocalTarget | SshTarget | TargetName | BlockName
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +155,10 @@ def parse_target(text: str) -> Target:
     if len(text) > _LONGEST_TEXT:
         raise _refused(f"{text.partition(':')[0]}...", f"it is {len(text)} characters long")
     scheme, has_scheme, rest = text.partition("://")
-    if text.startswith("block:") or (has_scheme and scheme == "k8s"):
-        raise _refused(text, f"{'blocks' if text.startswith('block:') else 'clusters'} are not supported yet")
+    if text.startswith(BLOCK_PREFIX):
+        return BlockName(text.removeprefix(BLOCK_PREFIX))
+    if has_scheme and scheme == "k8s":
+        raise _refused(text, "clusters are not supported yet")
     if not has_scheme:
         return LocalTarget() if text == "local" else TargetName(text)
     match scheme:
@@ -142,6 +171,22 @@ def parse_target(text: str) -> Target:
         case _:
             # Without the rest, where a password may stand.
             raise _refused(f"{scheme}://", "it is of no known kind")
+
+
+def parse_host(text: str) -> LocalTarget | SshTarget:
+    """The host that `text` is the URI of; a name is none, for what it stands for may change.
+
+    Raises:
+        SpecError: It is a name, or no target at all (code `unknown_target`).
+    """
+    target = parse_target(text)
+    if isinstance(target, TargetName | BlockName):
+        raise SpecError(
+            f"{target.canonical} is a name, where a URI is needed",
+            code="unknown_target",
+            hint="give the URI: local, local://NAME or ssh://[USER@]HOST[:PORT][?sudo=true]",
+        )
+    return target
 
 
 def check_name(text: str, what: str = "name") -> str:

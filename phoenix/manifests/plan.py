@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from phoenix.domain.experiment import ExperimentSpec
+from phoenix.domain.phases import OnPromote
 from phoenix.domain.samples import Variant
 from phoenix.manifests.collector import OwnPart
 from phoenix.manifests.slots import SlotAddition, slot_config
@@ -90,5 +91,9 @@ class Plan:
 
 
 def lifetime(spec: ExperimentSpec) -> timedelta:
-    """After it the host itself ends whatever the experiment started there."""
-    return spec.maximum_duration + spec.watch + GRACE
+    """After it the host itself ends whatever the experiment started there.
+
+    While a person is asked whether to promote, both variants and the load run on.
+    """
+    asked = spec.approval.time_limit if spec.on_promote is OnPromote.APPROVE else timedelta()
+    return spec.maximum_duration + asked + spec.watch + GRACE

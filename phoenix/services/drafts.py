@@ -9,11 +9,19 @@ from pydantic import ValidationError
 from phoenix.adapters.catalog import Catalog
 from phoenix.adapters.yaml.documents import load_mapping
 from phoenix.domain.errors import SpecError
-from phoenix.domain.experiment import ExperimentDocument, ExperimentSpec, read_document
+from phoenix.domain.experiment import (
+    API_VERSION,
+    Approval,
+    ExperimentDocument,
+    ExperimentSpec,
+    Metadata,
+    read_document,
+)
 from phoenix.domain.findings import Finding, Severity, errors
 from phoenix.domain.load.plan import LoadPlan
 from phoenix.domain.load.profile import LoadSpec
 from phoenix.domain.metrics import Metric
+from phoenix.domain.phases import OnPromote
 from phoenix.domain.pipelines.pipeline import PipelineRef
 from phoenix.domain.samples import Variant
 from phoenix.domain.trees import mapping_at, strings_at
@@ -57,6 +65,17 @@ class Drafts:
         """
         return self.check(load_mapping(path), path.resolve().parent)
 
+    def of(self, name: str, spec: ExperimentSpec) -> Draft:
+        """Check a spec that came without a file; the files it names are named from the root.
+
+        Raises:
+            SpecError: With every fault of the document, each with its path.
+        """
+        document = ExperimentDocument(
+            api_version=API_VERSION, kind="Experiment", metadata=Metadata(name=name), spec=spec
+        )
+        return self.check(document.as_document(), Path("/"))
+
     def check(self, content: object, folder: Path) -> Draft:
         """Check a parsed document; relative file names in it are looked up in `folder`.
 
@@ -77,6 +96,7 @@ class Drafts:
         load = self._load(spec.load, folder, faults) if spec.load else None
         hosts = self._resolved_targets(spec.targets, faults)
         faults.extend(_uncounted_bytes(document, arms))
+        faults.extend(_unasked_approval(spec))
         baseline, candidate = arms[Variant.BASELINE], arms[Variant.CANDIDATE]
         findings = (*faults, *(f for arm in arms.values() if arm for f in arm.findings))
         if errors(findings) or baseline is None or candidate is None:
@@ -179,6 +199,18 @@ def _uncounted_bytes(
                 "not end in exactly one",
                 "make `batch` the last processor of each metrics pipeline, once, or judge datapoints_per_second",
             )
+
+
+def _unasked_approval(spec: ExperimentSpec) -> Iterable[Finding]:
+    """The defaults say nothing, and a form fills them in."""
+    if spec.on_promote is not OnPromote.APPROVE and spec.approval != Approval():
+        yield Finding(
+            Severity.WARNING,
+            "approval_not_asked",
+            "spec.approval",
+            f"onPromote is {spec.on_promote.value}: nobody is asked, and `approval` has no effect",
+            "leave it out, or set onPromote: approve",
+        )
 
 
 def _as_findings(fault: SpecError, path: str) -> tuple[Finding, ...]:

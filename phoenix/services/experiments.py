@@ -44,7 +44,6 @@ class Experiments:
     ) -> None:
         self._store = store
         self._deployments = deployments
-        self._deployments = deployments
         self._hosts = hosts
         self._archive = archive
         self._flows = flows
@@ -106,24 +105,16 @@ class Experiments:
                 code="not_promotable",
                 hint="phoenix pipeline deploy lets a pipeline serve without an experiment",
             )
-        verdict = (record.result or {}).get("verdict")
-        if record.phase is not Phase.COMPLETED or verdict != Verdict.PROMOTE:
-            stands = (
-                f"its verdict is {verdict}" if verdict else f"it has no verdict and is {record.phase.value}"
-            )
-            raise StateError(
-                f"{record.name} cannot be promoted: {stands}.",
-                code="not_promotable",
-                hint="only a completed experiment with the verdict PROMOTE can; run it again",
-            )
-        if record.outcome is not Outcome.REPORTED:
-            raise StateError(
-                f"{record.name} cannot be promoted: it is {record.outcome.value} already.",
-                code="not_promotable",
-            )
-        self._claim(record)
-        self._store.append(record.id, EventKind.NOTE, "promote_requested", {"reason": reason})
-        return record, self._flows.start("promotion", record.id)
+        _refuse_unless_promotable(record)
+        return record, self._flows.start("promotion", record.id, reason)
+
+    def open_promotion(self, reference: str, reason: str) -> Run:
+        """Become the driver of a promotion, and write down that it was asked for.
+
+        Raises:
+            StateError: See `promote`; code `driven`, if somebody else was faster.
+        """
+        return self._open_request(reference, _refuse_unless_promotable, "promote_requested", reason)
 
     def rollback(self, reference: str, reason: str) -> tuple[ExperimentRecord, FlowProcess]:
         """Start to take a promotion back that held.
@@ -132,20 +123,25 @@ class Experiments:
             StateError: If nothing of it was promoted, or it is not over.
         """
         record = self._store.get(reference)
-        if not record.phase.is_over:
-            raise StateError(
-                f"{record.name} cannot be rolled back: it is {record.phase.value}.",
-                code="not_promoted",
-                hint=f"phoenix experiment stop {record.name} ends it, and takes back what it promoted",
-            )
-        if record.outcome is not Outcome.PROMOTED:
-            raise StateError(
-                f"{record.name} cannot be rolled back: its outcome is {record.outcome.value}, it serves nowhere.",
-                code="not_promoted",
-            )
-        self._claim(record)
-        self._store.append(record.id, EventKind.NOTE, REQUESTED, {"reason": reason})
-        return record, self._flows.start("rollback", record.id)
+        _refuse_unless_promoted(record)
+        return record, self._flows.start("rollback", record.id, reason)
+
+    def open_rollback(self, reference: str, reason: str) -> Run:
+        """Become the driver of a rollback, and write down that it was asked for.
+
+        Raises:
+            StateError: See `rollback`; code `driven`, if somebody else was faster.
+        """
+        return self._open_request(reference, _refuse_unless_promoted, REQUESTED, reason)
+
+    def _open_request(
+        self, reference: str, refuse: Callable[[ExperimentRecord], None], step: str, reason: str
+    ) -> Run:
+        record = self._store.get(reference)
+        refuse(record)
+        run = self.take_over(record)
+        self._store.append(record.id, EventKind.NOTE, step, {"reason": reason})
+        return run
 
     def stop(self, reference: str, reason: str) -> ExperimentRecord:
         """Ask a running experiment to end and clean up.
@@ -157,7 +153,10 @@ class Experiments:
         if record.phase.is_over:
             raise StateError(f"{record.name} is over already: {record.phase.value}.", code="already_over")
         self._store.request_stop(record.id, reason)
-        return self._store.get(record.id)
+        stopped = self._store.get(record.id)
+        if stopped.driver is None:
+            self._flows.withdraw(stopped.id)
+        return stopped
 
     def delete(self, reference: str) -> ExperimentRecord:
         """Forget an experiment that is over: record, ledger, scrapes, logs, reports.
@@ -239,3 +238,32 @@ class Experiments:
     def _left_out(self, record: ExperimentRecord) -> dict[str, str]:
         notes = (e for e in self._store.events(record.id) if e.kind is EventKind.NOTE and e.step == LEFT_OUT)
         return {str(note.data["host"]): str(note.data["why"]) for note in notes}
+
+
+def _refuse_unless_promotable(record: ExperimentRecord) -> None:
+    verdict = (record.result or {}).get("verdict")
+    if record.phase is not Phase.COMPLETED or verdict != Verdict.PROMOTE:
+        stands = f"its verdict is {verdict}" if verdict else f"it has no verdict and is {record.phase.value}"
+        raise StateError(
+            f"{record.name} cannot be promoted: {stands}.",
+            code="not_promotable",
+            hint="only a completed experiment with the verdict PROMOTE can; run it again",
+        )
+    if record.outcome is not Outcome.REPORTED:
+        raise StateError(
+            f"{record.name} cannot be promoted: it is {record.outcome.value} already.", code="not_promotable"
+        )
+
+
+def _refuse_unless_promoted(record: ExperimentRecord) -> None:
+    if not record.phase.is_over:
+        raise StateError(
+            f"{record.name} cannot be rolled back: it is {record.phase.value}.",
+            code="not_promoted",
+            hint=f"phoenix experiment stop {record.name} ends it, and takes back what it promoted",
+        )
+    if record.outcome is not Outcome.PROMOTED:
+        raise StateError(
+            f"{record.name} cannot be rolled back: its outcome is {record.outcome.value}, it serves nowhere.",
+            code="not_promoted",
+        )

@@ -29,6 +29,7 @@ from phoenix.domain.pipelines.pipeline import (
 )
 from phoenix.domain.rules import lint
 from phoenix.domain.rules.references import without_files
+from phoenix.domain.targets import BLOCK_PREFIX, BlockName
 from phoenix.domain.trees import mapping_at
 from phoenix.manifests.collector import OwnPart, own_part, own_part_of_file
 from phoenix.manifests.slots import (
@@ -68,11 +69,18 @@ class Pipelines:
     Args:
         catalog: Where names are looked up.
         validator: Gives the collector's own check; asked for only where it is needed, for it may be missing.
+        exporters: What the block of a backend becomes, where `exporters` is `block:NAME`.
     """
 
-    def __init__(self, catalog: Catalog, validator: Callable[[], ConfigValidator]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        validator: Callable[[], ConfigValidator],
+        exporters: Callable[[BlockName], Mapping[str, object]] | None = None,
+    ) -> None:
         self._catalog = catalog
         self._validator = validator
+        self._exporters = exporters
 
     def list(self) -> tuple[Pipeline, ...]:
         """Every pipeline of the catalog, by name."""
@@ -85,7 +93,7 @@ class Pipelines:
             SpecError: If the name is unknown or a setting is wrong.
         """
         pipeline = self._catalog.pipeline(name)
-        resolution = _from_settings(pipeline, settings or {})
+        resolution = self._resolution(pipeline, _from_settings(pipeline, settings or {}))
         _refuse(resolution.findings, f"{pipeline.name} cannot be rendered")
         return pipeline, _rendered(pipeline, resolution.values, None, ())
 
@@ -196,10 +204,23 @@ class Pipelines:
         except SpecError as fault:
             raise _at(fault, join_path(path, "pipeline")) from fault
         given = {**_of_experiment(pipeline, critical, scrape_interval), **ref.parameters}
-        resolution = resolve_parameters(pipeline.parameters, given, path=join_path(path, "parameters"))
+        resolution = self._resolution(pipeline, given, join_path(path, "parameters"))
         _refuse(resolution.findings, f"The parameters of {pipeline.name} are wrong")
         resolved = _rendered(pipeline, resolution.values, scrape_interval, critical)
         return replace(resolved, findings=_prefixed(resolved.findings, path))
+
+    def _resolution(
+        self, pipeline: Pipeline, given: Mapping[str, object], path: str = "parameters"
+    ) -> Resolution:
+        exporters = given.get(EXPORTERS_PARAMETER)
+        if not isinstance(exporters, str) or not exporters.startswith(BLOCK_PREFIX):
+            return resolve_parameters(pipeline.parameters, given, path=path)
+        try:
+            block = BlockName(exporters.removeprefix(BLOCK_PREFIX))
+            found = self._exporters(block) if self._exporters else exporters
+        except SpecError as fault:
+            raise _at(fault, join_path(path, EXPORTERS_PARAMETER)) from fault
+        return resolve_parameters(pipeline.parameters, {**given, EXPORTERS_PARAMETER: found}, path=path)
 
     def _resolve_file(
         self,
@@ -248,12 +269,11 @@ def _of_experiment(
     return values
 
 
-def _from_settings(pipeline: Pipeline, settings: Mapping[str, str]) -> Resolution:
+def _from_settings(pipeline: Pipeline, settings: Mapping[str, str]) -> dict[str, object]:
     declared = {parameter.name: parameter for parameter in pipeline.parameters}
-    given = {
+    return {
         name: _value_of(declared[name], text) if name in declared else text for name, text in settings.items()
     }
-    return resolve_parameters(pipeline.parameters, given)
 
 
 def _value_of(parameter: Parameter, text: str) -> object:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from phoenix.adapters.ports import Host
 from phoenix.adapters.stores import ExperimentStore
@@ -17,6 +17,7 @@ from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind, ExperimentRecord
+from phoenix.services.approvals import answer_to, unanswered
 from phoenix.services.concurrency import everywhere
 from phoenix.services.experiments import Experiments
 from phoenix.services.run import cleaning, promoting, rolling_back
@@ -25,6 +26,9 @@ from phoenix.services.run.ending import outcome_without_promotion, with_owed
 
 STOPPING_PATIENCE = timedelta(seconds=45)
 """How long to wait for a live driver that was asked to stop; ending a collector takes up to 5 s, a server 10 s."""
+
+HANDING_OVER = timedelta(minutes=1)
+"""From the record to the flow run that is to take it up, at most; a server that hangs is given up after seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,27 @@ class Recovery:
     """Finds and repairs what nobody drives any more."""
 
     def __init__(
-        self, store: ExperimentStore, experiments: Experiments, is_alive: Callable[[ExperimentRecord], bool]
+        self,
+        store: ExperimentStore,
+        experiments: Experiments,
+        is_alive: Callable[[ExperimentRecord], bool],
+        on_ended: Callable[[str], object] = lambda _experiment: None,
+        waits: Callable[[str], bool | None] = lambda _experiment: False,
     ) -> None:
+        """See the module.
+
+        Args:
+            store: The ledger.
+            experiments: Opens what is to be ended.
+            is_alive: Whether a record's driver lives.
+            on_ended: Told of each experiment that was ended.
+            waits: Whether a flow run for that experiment is still to begin; None where nobody can be asked.
+        """
         self._store = store
         self._experiments = experiments
         self._is_alive = is_alive
+        self._on_ended = on_ended
+        self._waits = waits
 
     def recover(self, *, wait_for_stopping: bool = True) -> tuple[Repair, ...]:
         """Repair every unfinished experiment without a live driver.
@@ -75,6 +95,8 @@ class Recovery:
         current = self._store.get(record.id)
         if current.phase.is_over:
             return Repair(record.id, record.name, record.phase, current.phase, "ended by itself")
+        if words := self._why_waiting(current):
+            return Repair(record.id, record.name, record.phase, None, words)
         try:
             ended = self._end(current, "its driver was lost", Phase.STOPPED)
         except Exception as fault:  # noqa: BLE001 - one record that cannot be read must not stand in the way of the others
@@ -83,6 +105,23 @@ class Recovery:
             words = f"could not be repaired: {type(fault).__name__}: {fault}"
             return Repair(record.id, record.name, record.phase, None, words, failed=True)
         return Repair(record.id, record.name, record.phase, ended, "cleaned up; its driver was gone")
+
+    def _why_waiting(self, record: ExperimentRecord) -> str:
+        """Why nobody drives an experiment that a worker is to take up; "" where that is not so."""
+        if (
+            record.phase is not Phase.PENDING
+            or record.driver is not None
+            or record.stop_requested is not None
+        ):
+            return ""
+        if any(event.kind is EventKind.INTENT for event in self._store.events(record.id)):
+            return ""  # somebody drove it, and left
+        if datetime.now(UTC) - record.created_at < HANDING_OVER:
+            return "is being handed to a worker; left alone"
+        waits = self._waits(record.id)
+        if waits is None:
+            return "it waits for a worker, if it still does: no Prefect server could be asked; left alone"
+        return "waits for a worker; left alone" if waits else ""
 
     def end(self, experiment: str, why: str) -> None:
         """End an experiment whose driver the caller saw die; nothing where it ended itself.
@@ -113,10 +152,12 @@ class Recovery:
         """End it as its only driver; `unjudged` is the ending without a verdict."""
         run = self._experiments.take_over(record)
         try:
-            return self._end_driven(record, run, why, unjudged)
+            ended = self._end_driven(record, run, why, unjudged)
         except BaseException:
             self._store.drive(record.id, None)
             raise
+        self._on_ended(record.id)
+        return ended
 
     def _end_driven(self, record: ExperimentRecord, run: Run, why: str, unjudged: Phase) -> Phase:
         everywhere(run.hosts, lambda host: _take(run, host))
@@ -128,6 +169,8 @@ class Recovery:
             self._store.append(
                 run.id, EventKind.FAILED, "run", {"error": words, "actor": DependencyError.actor}
             )
+        if result := unanswered(record.result):
+            self._store.save_result(record.id, result)
         self._store.finish(record.id, phase, outcome, with_owed(words, run))
         return phase
 
@@ -162,7 +205,9 @@ class Recovery:
         if not judged or (verdict == Verdict.PROMOTE and run.spec.on_promote is OnPromote.AUTO):
             reason = f"stopped: {record.stop_requested}; " if record.stop_requested else ""
             return Phase.STOPPED, Outcome.STOPPED, reason + gone
-        return Phase.COMPLETED, outcome_without_promotion(Verdict(str(verdict)), run.spec.on_promote), gone
+        answer = answer_to(self._store, record.id)
+        outcome = outcome_without_promotion(Verdict(str(verdict)), run.spec.on_promote, answer)
+        return Phase.COMPLETED, outcome, gone
 
 
 def _take(run: Run, host: Host) -> None:

@@ -1,6 +1,7 @@
 """Targets as people name them: URIs, saved names and label selectors, resolved to hosts before anything starts."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
@@ -8,9 +9,10 @@ from phoenix.adapters.ports import HostDirectory
 from phoenix.adapters.store.rules import unknown_target_name
 from phoenix.adapters.stores import TargetStore
 from phoenix.domain.deployment import TargetRecord
-from phoenix.domain.errors import PhoenixError, SpecError
+from phoenix.domain.errors import DependencyError, PhoenixError, SpecError
 from phoenix.domain.findings import Finding, Severity
 from phoenix.domain.targets import (
+    BlockName,
     Selector,
     TargetName,
     check_target_name,
@@ -29,6 +31,7 @@ class Targets:
         store: Gives the saved ones; asked only for a text that is no URI.
         hosts: Says which URIs lead to a host.
         has_saved: Whether the store can hold any: a mistyped name must not be what creates a database.
+        block_uri: The canonical target that a block names.
     """
 
     def __init__(
@@ -36,26 +39,33 @@ class Targets:
         store: Callable[[], TargetStore],
         hosts: HostDirectory,
         has_saved: Callable[[], bool] = lambda: True,
+        block_uri: Callable[[str], str] | None = None,
     ) -> None:
         self._store = store
         self._hosts = hosts
         self._has_saved = has_saved
+        self._block_uri = block_uri
 
     def resolve(self, texts: Sequence[str], path: str = "targets") -> tuple[str, ...]:
         """The hosts that `texts` name, canonical, in their order, each once.
 
         Args:
-            texts: Each `local`, `local://NAME`, `ssh://...`, a saved name, or a selector `key=value[,key=value]...`.
+            texts: Each `local`, `local://NAME`, `ssh://...`, a saved name, `block:NAME`, or a selector
+                `key=value[,key=value]...`. By which block a host was named is remembered: whoever opens that host
+                later asks it for its key.
             path: Where they stand, for the findings.
 
         Raises:
             SpecError: With every text that names no host; nothing was opened.
+            DependencyError: A block is named, and its server cannot be asked.
         """
         found: list[str] = []
         faults: list[Finding] = []
         for index, text in enumerate(texts):
             try:
                 found += self._hosts_of(text)
+            except DependencyError:
+                raise  # nothing is wrong with the text
             except PhoenixError as fault:
                 reason, fix = fault.message, fault.hint
                 faults.append(Finding(Severity.ERROR, fault.code, f"{path}[{index}]", reason, fix))
@@ -74,11 +84,12 @@ class Targets:
 
         Args:
             name: What a person will call it.
-            uri: The target; a name is refused, for what it stands for may change.
+            uri: The target, or the block that names it; a name is refused, for what it stands for may change.
             labels: Each `key=value[,key=value]...`.
 
         Raises:
-            SpecError: If one of them is not well formed.
+            SpecError: If one of them is not well formed, or there is no such block.
+            DependencyError: The block's server cannot be asked.
         """
         check_target_name(name)
         target = parse_target(uri)
@@ -88,6 +99,8 @@ class Targets:
                 code="unknown_target",
                 hint="give the URI: local://NAME or ssh://[USER@]HOST[:PORT]",
             )
+        if isinstance(target, BlockName):
+            return replace(self._of_block(target), name=name, labels=parse_labels(*labels))
         self._hosts.check(target.canonical)
         return TargetRecord(name, target.canonical, parse_labels(*labels), datetime.now(UTC))
 
@@ -120,9 +133,21 @@ class Targets:
         if "=" in text and "://" not in text:
             return self._selected(parse_selector(text))
         target = parse_target(text)
+        if isinstance(target, BlockName):
+            record = self._of_block(target)
+            self._store().save(record)
+            return (record.uri,)
         uri = self.get(target.name).uri if isinstance(target, TargetName) else target.canonical
         self._hosts.check(uri)
         return (uri,)
+
+    def _of_block(self, block: BlockName) -> TargetRecord:
+        """What a block names, under a name that no person can give."""
+        if self._block_uri is None:
+            raise SpecError(f"{block.canonical}: no blocks here", code="unknown_block", hint="give the URI")
+        uri = self._block_uri(block.name)
+        self._hosts.check(uri)
+        return TargetRecord(block.canonical, uri, {}, datetime.now(UTC), block.name)
 
     def _selected(self, selector: Selector) -> Sequence[str]:
         saved = self.list()

@@ -24,12 +24,7 @@ sys.exit(app.run())
 """
 
 
-def heed_hangups():
-    """Whoever runs the tests may ignore them, and that is inherited."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-def started(before=heed_hangups) -> "subprocess.Popen[bytes]":
+def started(before=None) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen([sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, preexec_fn=before)  # noqa: PLW1509 - no threads
     assert process.stdout
     assert process.stdout.readline() == b"started\n"
@@ -55,7 +50,6 @@ def test_a_hangup_that_nohup_ignores_stays_ignored():
 def test_a_closed_terminal_does_not_cut_the_ending_short():
     pid, terminal = pty.fork()
     if pid == 0:
-        heed_hangups()
         os.execv(sys.executable, [sys.executable, "-c", COMMAND])  # noqa: S606 - our own interpreter
     assert b"started" in os.read(terminal, 100)
     os.close(terminal)

@@ -1,6 +1,7 @@
 """The contract of `TargetStore`, over the fake and over the real one on each database."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta, timezone
 from threading import Barrier
 
@@ -28,6 +29,14 @@ def test_a_target_comes_back_as_it_was(store: TargetStore):
     target = a_target(role="web", größe="groß\x00", empty="")
     store.save(target)
     assert store.get("web-1") == target
+
+
+def test_the_block_by_which_it_is_reached_comes_back_and_can_change(store: TargetStore):
+    by_block = replace(a_target("block:web-1"), block="web-1")
+    store.save(by_block)
+    assert store.get("block:web-1") == by_block
+    store.save(a_target("block:web-1"))
+    assert store.get("block:web-1").block == ""
 
 
 def test_moments_come_back_in_utc_and_need_a_zone(store: TargetStore):

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from phoenix.domain.errors import SpecError
 from phoenix.domain.targets import (
+    BlockName,
     LocalTarget,
     Selector,
     SshTarget,
     TargetName,
     check_name,
     check_target_name,
+    parse_host,
     parse_labels,
     parse_selector,
     parse_target,
@@ -35,6 +37,7 @@ SSH_TARGETS = st.builds(
     st.none() | st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,31}", fullmatch=True),
     st.booleans(),
 )
+BLOCKS = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,6}", fullmatch=True)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,8 @@ SSH_TARGETS = st.builds(
         ("local", LocalTarget()),
         ("local://a.b_c-1", LocalTarget("a.b_c-1")),
         ("web-1", TargetName("web-1")),
+        ("block:web-1", BlockName("web-1")),
+        ("block:0", BlockName("0")),
         ("ssh://web-1", SshTarget("web-1")),
         ("ssh://deploy@web-1.example.com:2222", SshTarget("web-1.example.com", 2222, "deploy")),
         ("ssh://192.0.2.7?sudo=true", SshTarget("192.0.2.7", sudo=True)),
@@ -56,7 +61,14 @@ def test_a_well_formed_target_is_what_it_says(text, target):
     assert parse_target(text) == target
 
 
-@given(st.one_of(SSH_TARGETS, NAMES.map(LocalTarget), NAMES.filter(lambda n: n != "local").map(TargetName)))
+@given(
+    st.one_of(
+        SSH_TARGETS,
+        NAMES.map(LocalTarget),
+        NAMES.filter(lambda n: n != "local").map(TargetName),
+        BLOCKS.map(BlockName),
+    )
+)
 def test_the_canonical_form_names_the_same_target(target):
     assert parse_target(target.canonical) == target
     assert SAFE.fullmatch(target.canonical)
@@ -127,6 +139,18 @@ def test_the_canonical_form_names_the_same_target(target):
         "ssh://web?password=x",
         "ssh://web#x",
         "http://web",
+        "block:",
+        "block:Web",
+        "block:web_1",
+        "block:web--1",
+        "block:-web",
+        "block:web-",
+        "block:web\n",
+        "block:ssh-target/web",
+        "block://web",
+        "block:block:web",
+        "block:" + "a" * 65,
+        "BLOCK:web",
     ],
 )
 def test_what_is_not_plainly_well_formed_is_refused(text):
@@ -138,10 +162,9 @@ def test_what_is_not_plainly_well_formed_is_refused(text):
     assert len(caught.value.message) < 300
 
 
-@pytest.mark.parametrize("text", ["k8s://context/namespace?selector=role%3Dweb", "block:web"])
-def test_a_kind_that_is_not_supported_yet_says_which_are(text):
+def test_a_kind_that_is_not_supported_yet_says_which_are():
     with pytest.raises(SpecError, match="not supported yet") as caught:
-        parse_target(text)
+        parse_target("k8s://context/namespace?selector=role%3Dweb")
     assert caught.value.code == "unknown_target"
     assert "ssh://" in caught.value.hint
 
@@ -171,11 +194,24 @@ def test_the_refusal_of_a_password_tells_to_use_keys():
         lambda: SshTarget("web", None, "-l"),
         lambda: LocalTarget("../x"),
         lambda: TargetName("local"),
+        lambda: BlockName("Web"),
     ],
 )
 def test_no_malformed_target_can_be_made_in_code_either(make):
     with pytest.raises(SpecError):
         make()
+
+
+@given(st.one_of(SSH_TARGETS, NAMES.map(LocalTarget)))
+def test_a_host_is_what_a_uri_names(target):
+    assert parse_host(target.canonical) == target
+
+
+@given(st.one_of(NAMES.filter(lambda n: n != "local").map(TargetName), BLOCKS.map(BlockName)))
+def test_a_name_is_no_host(target):
+    with pytest.raises(SpecError, match="is a name") as caught:
+        parse_host(target.canonical)
+    assert caught.value.code == "unknown_target"
 
 
 def attack(random_: random.Random) -> str:
@@ -192,6 +228,7 @@ def attack(random_: random.Random) -> str:
         "ssh://web",
         "ssh://u@web:22?sudo=true",
         "ssh://[2001:db8::1]:22",
+        "block:web-1",
         "",
     ]
     text = random_.choice(seeds)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from phoenix.adapters.prefect.api import PrefectApi
 from phoenix.composition import compose
 from phoenix.domain.record import EventKind
 from tests.support.experiments import Command, await_phase, dropping_candidate, newest, phoenix, write_spec
@@ -49,6 +50,12 @@ def assert_nothing_left(home: Path) -> None:
         assert active.version == last[-1].data["version"]
     elif not last or last[-1].kind is EventKind.UNDONE:
         assert active is None
+
+
+def turns_taken(server: str) -> int:
+    """How many hosts runs have on a Prefect server."""
+    limits = PrefectApi(server, os.environ).post("/v2/concurrency_limits/filter", {}).body
+    return sum(limit["active_slots"] for limit in limits)
 
 
 def driver_of(record) -> int:
@@ -109,15 +116,17 @@ def test_a_killed_command_takes_its_flow_along(home, tmp_path):
 
 
 @pytest.mark.parametrize("phase", ["deploying", "measuring"])
-def test_recover_after_everything_was_killed(home, tmp_path, phase):
+def test_recover_after_everything_was_killed(home, tmp_path, prefect_server, phase):
     command = Command("experiment", "run", "-f", write_spec(tmp_path))
     record = await_phase(phase)
     command.process.kill()
     os.kill(driver_of(record), signal.SIGKILL)
     command.result()
+    assert turns_taken(prefect_server) == 1
     recovered = phoenix("recover", "-o", "json")
     assert recovered.code == 0, recovered.err
     assert newest().phase.value == "stopped"
+    assert turns_taken(prefect_server) == 0, "the next experiment would wait for a dead one"
     assert_nothing_left(home)
     assert phoenix("recover").code == 0
     assert_nothing_left(home)

@@ -48,7 +48,7 @@ def topk(k: int) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def approved(home, files):
     """Reported, then promoted by a person; and asked for once more."""
-    spec = write_spec(files, "first", onPromote="approve", candidate=topk(4), watch="2s")
+    spec = write_spec(files, "first", onPromote="report", candidate=topk(4), watch="2s")
     ended = phoenix("experiment", "run", "-f", spec, "-o", "json")
     before = active()
     promoted = phoenix("experiment", "promote", "first", "--reason", "it is cheaper")
@@ -56,7 +56,7 @@ def approved(home, files):
     return {"ended": ended, "before": before, "promoted": promoted, "again": again, "running": active()}
 
 
-def test_approve_ends_reported_and_touches_nothing(approved):
+def test_report_touches_nothing(approved):
     ended = approved["ended"]
     assert ended.code == 0, ended.err
     assert (ended.document["verdict"], ended.document["outcome"]) == ("PROMOTE", "reported")

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+from datetime import timedelta
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from phoenix.composition import compose
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import EventKind
+from phoenix.services.run.queueing import WAITS
 from tests.support.experiments import Command, await_phase, dropping_candidate, newest, phoenix, write_spec
 from tests.support.leftovers import live_pids, processes_using
 from tests.support.waiting import eventually
@@ -99,22 +101,28 @@ def test_a_rolled_back_experiment_cannot_be_promoted(dropping):
     assert "its verdict is ROLL_BACK" in refused.err
 
 
+def _waits(record) -> bool:
+    return any(event.step == WAITS for event in compose().store.events(record.id))
+
+
 @pytest.fixture(scope="module")
 def against_itself(home, files, dropping):
-    """The baseline against itself; while it measures, others want what they must not have."""
+    """The baseline against itself; while it measures, others want what they must not have, or have to wait for."""
     baseline = {"pipeline": "process-baseline-v1"}
     command = run(write_spec(files, "itself", candidate=baseline))
     first = await_phase("measuring")
     scraped = len(compose().store.scrapes(first.id))
-    second = phoenix("experiment", "run", "-f", write_spec(files, "second"), "-o", "json")
+    queued = run(write_spec(files, "queued"))
+    eventually(lambda: _waits(newest()), what="the other to queue")
     during = compose().store.get(first.id)
     deleted = phoenix("experiment", "delete", "itself")
     listed = phoenix("experiment", "list", "-o", "json")
     eventually(lambda: len(compose().store.scrapes(first.id)) > scraped + 2, what="the first to go on")
+    stopped = phoenix("experiment", "stop", "queued", "--reason", "enough of waiting")
     return {
-        "first": first.id,
         "ended": command.result(),
-        "second": second,
+        "queued": queued.result(),
+        "stopped": stopped,
         "during": during,
         "deleted": deleted,
         "listed": listed,
@@ -129,12 +137,25 @@ def test_a_pipeline_against_itself_is_proven_not_to_help(home, against_itself):
     assert_gone(home, ended.document)
 
 
-def test_a_taken_target_refuses_a_second_experiment_and_goes_on(against_itself):
-    second = against_itself["second"]
-    assert second.code == 3, second.err
-    assert f"local is held by {against_itself['first']}" in second.document["error"]
+def test_an_experiment_on_a_taken_host_queues_and_the_other_goes_on(against_itself):
+    queued = against_itself["queued"]
+    assert "waiting for local: another run has it" in queued.err
+    assert against_itself["stopped"].code == 0, against_itself["stopped"].err
+    assert queued.code == 12, queued.err
+    assert queued.document["startedAt"] is None or queued.document["scrapes"] == 0
     assert against_itself["during"].phase is Phase.MEASURING
     assert against_itself["ended"].document["validity"] == {"valid": True, "reasons": []}
+
+
+def test_a_host_that_another_holds_past_any_queue_is_refused(home, files, against_itself):
+    host = compose().hosts.open("local://held")
+    lease = host.acquire("exp-other", timedelta(minutes=1))
+    refused = run(write_spec(files, "refused", targets=["local://held"])).result()
+    assert refused.code == 3, refused.err
+    assert "local://held is held by exp-other" in refused.document["error"]
+    assert host.lease() == lease
+    host.release(lease.holder)
+    assert phoenix("experiment", "delete", "refused").code == 0
 
 
 def test_a_running_experiment_cannot_be_deleted(against_itself):
@@ -147,7 +168,7 @@ def test_the_list_shows_a_running_experiment_with_the_others(against_itself):
     rows = {row["name"]: row["phase"] for row in json.loads(against_itself["listed"].out)}
     assert rows == {
         "itself": "measuring",
-        "second": "failed",
+        "queued": "deploying",
         "drops-report": "completed",
         "drops-approve": "completed",
         "drops-auto": "completed",

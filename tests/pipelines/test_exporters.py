@@ -4,10 +4,7 @@ import os
 import re
 import subprocess
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 from urllib.request import urlopen
 
 import pytest
@@ -17,6 +14,7 @@ from phoenix.adapters.yaml.documents import dump_yaml, parse_mapping
 from phoenix.composition import compose
 from phoenix.domain.trees import plain
 from phoenix.manifests.slots import measurement_environ, slot_config
+from tests.support.backend import receiver
 from tests.support.experiments import PHOENIX
 from tests.support.waiting import eventually
 
@@ -27,30 +25,6 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 EXAMPLES = [text for language, text in BLOCKS if language == "yaml"]
 COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
 OTLP, REMOTE_WRITE, SCRAPE = (parse_mapping(text, "docs/exporters.md") for text in EXAMPLES)
-
-
-@contextmanager
-def receiver():
-    """A backend on loopback; gives its address, and the path, headers and size of every request it was sent."""
-    seen: Queue = Queue()
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            seen.put((self.path, dict(self.headers), len(body)))
-
-        def log_message(self, *_):
-            """Silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", seen
-        finally:
-            server.shutdown()
 
 
 @contextmanager

@@ -43,9 +43,9 @@ def main() -> None:
     module, name = STEPS[sys.argv.pop(1)]
     setattr(module, name, _failing_once(getattr(module, name)))
     from flows.driver import drive
-    from flows.experiment import experiment
+    from flows.experiment import recorded_experiment
 
-    drive(experiment)
+    drive(recorded_experiment)
 
 
 if __name__ == "__main__":

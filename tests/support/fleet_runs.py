@@ -31,6 +31,7 @@ class FleetRuns(Fleet):
         ledger_of_runs: How the experiments' own ledger is reached.
         losing: Hosts at which what is asked loses nginx, with the places where it does.
         deaf: Hosts whose collectors answer nothing.
+        memory: Of the candidate's collectors, B.
     """
 
     def __init__(self, folder: Path, *targets: str) -> None:
@@ -39,6 +40,7 @@ class FleetRuns(Fleet):
         self.ledger_of_runs = Hooked(self.experiments)
         self.losing: dict[str, str] = {}
         self.deaf: set[str] = set()
+        self.memory = 50_000_000
         self._began = time.monotonic()
         for name, fake in self.fakes.items():
             fake.answers = lambda running, kind, name=name: self._answer(name, running, kind)
@@ -52,7 +54,13 @@ class FleetRuns(Fleet):
         run = self.verbs_of_runs().take_over(record)
         watch = run.spec.watch / run.spec.scrape_interval * INTERVAL
         longest = run.spec.maximum_duration / run.spec.scrape_interval * INTERVAL
-        quick = {"scrape_interval": INTERVAL, "watch": watch, "maximum_duration": longest}
+        asked = run.spec.approval.time_limit / run.spec.scrape_interval * INTERVAL
+        quick = {
+            "scrape_interval": INTERVAL,
+            "watch": watch,
+            "maximum_duration": longest,
+            "approval": run.spec.approval.model_copy(update={"time_limit": asked}),
+        }
         run.spec = run.spec.model_copy(update=quick)
         run.document = run.document.model_copy(update={"spec": run.spec})
         return run
@@ -143,7 +151,7 @@ class FleetRuns(Fleet):
             is_lost = running.place.startswith(self.losing.get(host, "nowhere"))
             series = 3 if running.place == "candidate" else 30
             return _export(() if is_lost else (NGINX,), series)
-        return _telemetry(elapsed)
+        return _telemetry(elapsed, self.memory if running.place == "candidate" else 50_000_000)
 
     def _population(self) -> Mapping[int, Process]:
         return {NGINX: Process(NGINX, 1, "nginx", 1.0, 1000)}
@@ -157,12 +165,12 @@ def _export(pids: tuple[int, ...], series: int) -> bytes:
     return "".join(f"process_threads{{{labels}}} 1 {stamp}\n" for labels in named).encode()
 
 
-def _telemetry(elapsed: float) -> bytes:
+def _telemetry(elapsed: float, memory: int) -> bytes:
     points = 1000 + int(elapsed * 1000)
     return (
         f'otelcol_receiver_accepted_metric_points{{receiver="host_metrics"}} {points}\n'
         f'otelcol_exporter_sent_metric_points{{exporter="prometheus/phoenix"}} {points}\n'
         f"otelcol_process_cpu_seconds {elapsed * 0.01}\n"
-        "otelcol_process_memory_rss 50000000\n"
+        f"otelcol_process_memory_rss {memory}\n"
         "otelcol_process_uptime 10\n"
     ).encode()

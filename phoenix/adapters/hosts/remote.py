@@ -5,9 +5,11 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from phoenix.adapters.hosts.binary import referenced_environment
 from phoenix.adapters.hosts.once import Once
 from phoenix.adapters.hosts.places import Places
 from phoenix.adapters.hosts.slot_host import Programs, SlotHost
+from phoenix.adapters.hosts.variables import Given
 from phoenix.adapters.machines.machine import Machine
 from phoenix.domain.errors import DependencyError
 from phoenix.manifests.systemd import HOST_FOLDER
@@ -24,7 +26,11 @@ _MACHINES = {62: ("x86_64", "amd64"), 183: ("aarch64", "arm64")}
 
 
 def remote_host(
-    name: str, machine: Machine, binary: Callable[[], Path], agent: Callable[[], Path]
+    name: str,
+    machine: Machine,
+    binary: Callable[[], Path],
+    agent: Callable[[], Path],
+    given: Given = referenced_environment,
 ) -> SlotHost:
     """A host on another machine.
 
@@ -33,9 +39,10 @@ def remote_host(
         machine: Nothing is asked of it before the first verb.
         binary: Gives our collector.
         agent: Gives the agent's file.
+        given: See `Variables`.
     """
     deliveries = Deliveries(name, machine, binary, agent)
-    return SlotHost(name, machine, deliveries.folder, Programs(deliveries.collector, deliveries.agent))
+    return SlotHost(name, machine, deliveries.folder, Programs(deliveries.collector, deliveries.agent), given)
 
 
 class Deliveries:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from phoenix.adapters.hosts.agents import Agents
+from phoenix.adapters.hosts.binary import referenced_environment
 from phoenix.adapters.hosts.collectors import CollectorHouse, Collectors
 from phoenix.adapters.hosts.configs import Configs
 from phoenix.adapters.hosts.detached import DetachedSupervisor
@@ -22,7 +23,7 @@ from phoenix.adapters.hosts.revisions import Revisions
 from phoenix.adapters.hosts.sweep import Sweep
 from phoenix.adapters.hosts.systemd import SystemdSupervisor
 from phoenix.adapters.hosts.trouble import host_trouble
-from phoenix.adapters.hosts.variables import Variables
+from phoenix.adapters.hosts.variables import Given, Variables
 from phoenix.adapters.machines.machine import Facts, Machine
 from phoenix.adapters.ports import CensusSession, CollectorLaunch, Lease, LoadSession, RunningCollector
 from phoenix.domain.errors import SpecError, StateError
@@ -65,12 +66,21 @@ class SlotHost:
         machine: Where it is.
         folder: Says where it is, once the machine was asked; made on first use. Hosts of different folders have nothing in common.
         programs: The collector and the agent, on that machine.
+        given: See `Variables`.
     """
 
-    def __init__(self, name: str, machine: Machine, folder: Callable[[], Path], programs: Programs) -> None:
+    def __init__(
+        self,
+        name: str,
+        machine: Machine,
+        folder: Callable[[], Path],
+        programs: Programs,
+        given: Given = referenced_environment,
+    ) -> None:
         self._name = name
         self._machine = machine
         self._programs = programs
+        self._given = given
         self._fetcher = Fetcher(machine.reach, machine.leave)
 
         self._marks = Once(lambda: HostMarks(name, folder()))
@@ -84,7 +94,7 @@ class SlotHost:
         machine, marks = self._machine, self._marks()
         folder = marks.folder
         places = Places(machine, folder / "places")
-        variables = Variables(machine, marks, places)
+        variables = Variables(machine, marks, places, self._given)
         has_systemd = machine.facts().has_systemd
         return CollectorHouse(
             machine=machine,

@@ -1,6 +1,6 @@
 """The variables that collectors are given: whose they are, where they listen, and the secrets of production."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from phoenix.adapters.hosts import binary
 from phoenix.adapters.hosts.environments import environment_in, environment_text, without_secrets
@@ -9,6 +9,7 @@ from phoenix.adapters.hosts.places import ENVIRONMENT, PlaceRecord, Places
 from phoenix.adapters.hosts.ports import LOOPBACK
 from phoenix.adapters.machines.machine import Machine, Text
 from phoenix.adapters.ports import CollectorLaunch
+from phoenix.domain.errors import PhoenixError
 
 METRICS = "PHOENIX_METRICS_ADDRESS"
 HOST, PORT = "PHOENIX_TELEMETRY_HOST", "PHOENIX_TELEMETRY_PORT"
@@ -19,25 +20,53 @@ _OURS = dict.fromkeys((OWNER, PLACE, FOLDER, METRICS, HOST, PORT, HEALTH), "")
 Secrets = Mapping[str, str]
 """The variables of a user's exporters; they reach the pipeline that exports to the user, and no other."""
 
+Given = Callable[[str], Mapping[str, str]]
+"""What is known, beside the host, of the variables that a configuration refers to."""
+
 
 class Variables:
-    """What collectors of one host are given, kept in each place's `environment`, which only its user may read."""
+    """What collectors of one host are given, kept in each place's `environment`, which only its user may read.
 
-    def __init__(self, machine: Machine, marks: HostMarks, places: Places) -> None:
+    Args:
+        machine: Where the host is.
+        marks: The host's.
+        places: The host's.
+        given: Asked when a pipeline is started that is new there; PhoenixError where it cannot say.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        marks: HostMarks,
+        places: Places,
+        given: Given = binary.referenced_environment,
+    ) -> None:
         self._machine = machine
         self._marks = marks
         self._places = places
+        self._given = given
 
     def secrets_for(self, place: str, launch: CollectorLaunch) -> Secrets:
         """What the configuration refers to: as it is here, else as the host keeps it of the place that is named.
 
         Raises:
             StateError: Something that it refers to is nowhere.
+            PhoenixError: What knows it cannot be asked, and the host does not keep it.
         """
         if revision_number(place) is None:
             return {}
-        kept = self._kept(launch.environment_of) if launch.environment_of else {}
-        return _demanded(launch.config, {**(kept or {}), **binary.referenced_environment(launch.config)})
+        kept = (self._kept(launch.environment_of) if launch.environment_of else None) or {}
+        return _demanded(launch.config, {**kept, **self._known(launch.config, kept)})
+
+    def _known(self, config: str, kept: Secrets) -> Secrets:
+        """A host that keeps all of them can go back to what served, whoever does not answer."""
+        try:
+            return self._given(config)
+        except PhoenixError:
+            here = binary.referenced_environment(config)
+            if not kept.keys() | here.keys() >= set(binary.referenced_names(config)):
+                raise
+            return here
 
     def secrets_of(self, place: str, config: str) -> Secrets:
         """What was given there before; as it is here where the host has none, as an earlier version left it.

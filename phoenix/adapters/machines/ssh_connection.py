@@ -6,7 +6,7 @@ not vouch for, nothing of ours (agent, terminal, environment) is handed to the h
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from phoenix.adapters.machines.ssh_pipe import SshPipe
 from phoenix.adapters.machines.ssh_plan import Endpoint
 from phoenix.adapters.machines.ssh_session import LOST, Capture, Gone, Refused, Session
 from phoenix.domain.errors import DependencyError
+from phoenix.domain.logins import Lent
 from phoenix.domain.targets import SshTarget
 
 CONNECT_TIMEOUT = timedelta(seconds=10)
@@ -43,6 +44,7 @@ class SshConnection:
         config: Path of the OpenSSH client configuration; it need not exist.
         connect_timeout: For each host on the way, from the name to the log-in.
         longest_output: Bytes that a program of `run` or `send` may say.
+        lender: Asked each time before we connect; None where the OpenSSH configuration says it all.
 
     Raises (every verb but `close`): DependencyError, see `ssh_trouble`; besides `host_timeout`, `connection_lost`,
     `sudo_refused`, `login_shell`, `host_refused`, `host_output`. SpecError `invalid_argument` for an argument that no
@@ -55,6 +57,7 @@ class SshConnection:
         config: Path,
         connect_timeout: timedelta = CONNECT_TIMEOUT,
         longest_output: int = LONGEST_OUTPUT,
+        lender: Callable[[], Lent | None] = lambda: None,
     ) -> None:
         self.target = target
         self._name = target.canonical
@@ -62,6 +65,7 @@ class SshConnection:
         self._config = config
         self._patience = connect_timeout
         self._longest_output = longest_output
+        self._lender = lender
         self._link: Link | None = None
         self._linking: asyncio.Future[Link] | None = None
         self._forwards = Forwards(self._linked)
@@ -242,13 +246,26 @@ class SshConnection:
     async def _connect(self) -> Link:
         if self._link:
             self._link.close()  # it is lost, but its jump hosts may not be
-        link = await log_in(self._endpoint, self._config, self._patience)
+        link = await self._logged_in(await asyncio.to_thread(self._lender))
         try:
             await self._probe(link)
         except BaseException:
             link.close()
             raise
         return link
+
+    async def _logged_in(self, lent: Lent | None) -> Link:
+        try:
+            return await log_in(self._endpoint, self._config, self._patience, lent=lent)
+        except DependencyError as error:
+            if lent is None or not lent.why_not:
+                raise
+            raise DependencyError(
+                f"{error.message}; its key may be in {lent.block}, which could not be read: {lent.why_not}",
+                code=error.code,
+                hint=error.hint,
+                details=error.details,
+            ) from error
 
     async def _probe(self, link: Link) -> None:
         """Have the log-in shell read quotes: all that follows relies on it."""

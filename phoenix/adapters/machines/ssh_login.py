@@ -11,6 +11,7 @@ import asyncssh
 from phoenix.adapters.machines import ssh_trouble
 from phoenix.adapters.machines.ssh_plan import Endpoint, Plan, plan_log_in
 from phoenix.adapters.machines.ssh_session import Seats
+from phoenix.domain.logins import Lent
 
 KEEPALIVE_SECONDS = 15
 """A host that answers nothing is given up after four of these."""
@@ -44,7 +45,13 @@ class Link:
 
 
 async def log_in(
-    endpoint: Endpoint, config: Path, patience: timedelta, below: Link | None = None, depth: int = 0
+    endpoint: Endpoint,
+    config: Path,
+    patience: timedelta,
+    below: Link | None = None,
+    depth: int = 0,
+    *,
+    lent: Lent | None = None,
 ) -> Link:
     """Connect and log in, through `below` or through the jump hosts that the configuration names.
 
@@ -54,12 +61,13 @@ async def log_in(
         patience: For each host on the way.
         below: Closed when this fails.
         depth: How many hosts are reached through this one.
+        lent: What a block lends for this host; its jump hosts are logged in to without.
 
     Raises:
         DependencyError: What is in the way; see `ssh_trouble`.
     """
     try:
-        plan = await asyncio.to_thread(plan_log_in, endpoint, config)
+        plan = await asyncio.to_thread(plan_log_in, endpoint, config, lent)
         for hop in _hops(plan, depth) if below is None else ():
             below = await log_in(hop, config, patience, below, depth + 1)
         connection = await _connected(plan, patience, below)

@@ -71,11 +71,15 @@ def refused(plan: Plan, agent_keys: Sequence[str], why: str = "") -> DependencyE
     """The host takes none of our keys."""
     tried = [*plan.tried, *agent_keys]
     why = why or (f"it accepts none of {', '.join(tried)}" if tried else "there is no key to offer")
+    own = (
+        f"try {_by_hand(plan)}; the user, or IdentityFile in {plan.config}, may be another; "
+        "a key with a passphrase is used through ssh-agent only"
+    )
+    lent = f"the user in the URI of {plan.lender}, or its private key, may be another; no other key is tried"
     return DependencyError(
         f"{plan.endpoint.label} refuses to log {plan.user} in: {why}",
         code="login_refused",
-        hint=f"try {_by_hand(plan)}; the user, or IdentityFile in {plan.config}, may be another; "
-        "a key with a passphrase is used through ssh-agent only",
+        hint=lent if plan.has_lent_key else own,
         details={**_details(plan), "user": plan.user, "tried": tried},
     )
 
@@ -111,7 +115,8 @@ def _not_trusted(plan: Plan, reason: str) -> DependencyError:
         f"the host key of {label} is not known: {fingerprint(shown)}",
         code="host_key_unknown",
         hint=f"compare it with what the host says at its console (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then "
-        f"accept it once: {_by_hand(plan)}",
+        f"accept it once: {_by_hand(plan)}"
+        + (f", or put its line into the known hosts of {plan.lender}" if plan.lender else ""),
         details=_details(plan),
     )
 

@@ -18,6 +18,7 @@ class HostTrust(asyncssh.SSHClient):
 
     Args:
         files: Known hosts, in the format of OpenSSH; those that do not exist are left out.
+        lines: Known hosts beside them; each must be readable.
 
     Attributes:
         files: The same.
@@ -26,12 +27,17 @@ class HostTrust(asyncssh.SSHClient):
         has_answered: Whether the host took the connection.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], lines: str = "") -> None:
         self.files = tuple(files)
         self.known: tuple[asyncssh.SSHKey, ...] = ()
         self.shown: asyncssh.SSHKey | None = None
         self.has_answered = False
         self._hosts = _read(self.files)
+        for number, line in enumerate(lines.splitlines(), 1):
+            try:
+                self._hosts.load(line)
+            except ValueError as error:
+                raise ValueError(f"line {number} of the known hosts: {error}") from error
 
     def lookup(self, host: str, _address: str, port: int | None) -> Keys:
         """Trusted keys, trusted authorities and revoked keys of `host`.

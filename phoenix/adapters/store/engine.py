@@ -26,7 +26,7 @@ def open_engine(url: str, *, busy_timeout: timedelta = BUSY_TIMEOUT) -> Engine:
         StateError: A newer Phoenix wrote the database.
         DependencyError: It cannot be reached, read or written, or its driver is not installed.
     """
-    parsed = _parse(url)
+    parsed = parse(url)
     engine = _sqlite(parsed, busy_timeout) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
     try:
         migrations.upgrade(engine)
@@ -36,7 +36,12 @@ def open_engine(url: str, *, busy_timeout: timedelta = BUSY_TIMEOUT) -> Engine:
     return engine
 
 
-def _parse(url: str) -> URL:
+def parse(url: str) -> URL:
+    """The URL of a database that can be opened.
+
+    Raises:
+        SpecError: It is none.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:

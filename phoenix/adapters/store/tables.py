@@ -150,7 +150,9 @@ TARGETS = Table(
     Column("uri", String, nullable=False),
     Column("labels", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("block", String, nullable=False, server_default=""),
 )
+"""`block` is a name only: what the block holds stays on its Prefect server."""
 
 LOAD_RUNS = Table(
     "load_runs",

@@ -25,9 +25,10 @@ class SqlTargetStore(TargetStore):
             "uri": exact(record.uri),
             "labels": dict(record.labels),
             "created_at": as_utc(record.created_at),
+            "block": exact(record.block),
         }
         with writing(self._engine) as connection:
-            upsert(connection, TARGETS, row, changed=("uri", "labels", "created_at"))
+            upsert(connection, TARGETS, row, changed=("uri", "labels", "created_at", "block"))
 
     def get(self, name: str) -> TargetRecord:
         with reading(self._engine) as connection:

@@ -25,26 +25,36 @@ MOST_UNREAD = 3
 """Scrapes in a row without fresh output, after which a pipeline does not work, whatever its process does."""
 
 
-def breaches(scrapes: Sequence[Scrape], design: Design, *, is_last: bool) -> tuple[str, ...]:
+def breaches(
+    scrapes: Sequence[Scrape],
+    design: Design,
+    *,
+    is_last: bool,
+    subject: str = "the promoted pipeline",
+    meanwhile: str = "in the watch",
+) -> tuple[str, ...]:
     """What a promoted pipeline breaches; empty while nothing.
 
     Args:
-        scrapes: Of the active pipeline as the candidate; there is no baseline.
+        scrapes: Of the active pipeline as the candidate; there need be no baseline.
         design: Of the experiment; its guardrails on levels apply, those relative to the baseline cannot.
         is_last: The watch ends with this scrape. A level is a fact over a stretch: before the experiment's minimum of
             scrapes it is judged only here, where it must hold.
+        subject: What is watched, for sentences.
+        meanwhile: When, for sentences.
     """
     design = replace(design, warmup=WATCH_WARMUP)
     window = open_window(scrapes, design)
     critical = judge_retention(scrapes, window, design)
     found = tuple(lost_sentence(missed, design) for missed in critical.lost)
-    found += _silence(scrapes, design, is_last=is_last)
+    found += _silence(scrapes, design, subject, is_last=is_last)
     if not is_last and max((s.number for s in scrapes), default=0) < design.minimum_scrapes + WATCH_WARMUP:
         return found
     measures = measure_ratios(window, design)
     levels = [c for c in design.criteria if c.kind in (Kind.MINIMUM, Kind.MAXIMUM)]
     judged = [judge(criterion, window, measures, critical, design) for criterion in levels]
-    return found + tuple(_words(result) for result in judged if _is_breached(result, is_last=is_last))
+    breached = (result for result in judged if _is_breached(result, is_last=is_last))
+    return found + tuple(_words(result, meanwhile) for result in breached)
 
 
 def _is_breached(result: CriterionResult, *, is_last: bool) -> bool:
@@ -52,22 +62,20 @@ def _is_breached(result: CriterionResult, *, is_last: bool) -> bool:
     return result.passed is False or (is_last and result.passed is None and result.value is None)
 
 
-def _words(result: CriterionResult) -> str:
-    return result.reason if result.value is not None else f"not measured in the watch: {result.reason}"
+def _words(result: CriterionResult, meanwhile: str) -> str:
+    return result.reason if result.value is not None else f"not measured {meanwhile}: {result.reason}"
 
 
-def _silence(scrapes: Sequence[Scrape], design: Design, *, is_last: bool) -> tuple[str, ...]:
+def _silence(scrapes: Sequence[Scrape], design: Design, subject: str, *, is_last: bool) -> tuple[str, ...]:
     """Hosts whose pipeline was not read, or showed nothing fresh: in a row now, or too often in the whole watch."""
     found: list[str] = []
     for host in design.hosts:
         silent = [_is_silent(s, design) for s in scrapes if s.host == host and s.number > WATCH_WARMUP]
         if len(silent) >= MOST_UNREAD and all(silent[-MOST_UNREAD:]):
-            found.append(
-                f"the promoted pipeline on {host} exported nothing in its last {MOST_UNREAD} scrapes"
-            )
+            found.append(f"{subject} on {host} exported nothing in its last {MOST_UNREAD} scrapes")
         elif is_last and (not silent or sum(silent) > HIGHEST_SHARE * len(silent)):
             found.append(
-                f"the promoted pipeline on {host} exported nothing in {sum(silent)} of {len(silent)} scrapes,"
+                f"{subject} on {host} exported nothing in {sum(silent)} of {len(silent)} scrapes,"
                 f" at most {percent(HIGHEST_SHARE)} may be so"
             )
     return tuple(found)

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from phoenix.domain.durations import DURATION_PATTERN, format_duration, parse_duration
 from phoenix.domain.errors import SpecError
+from phoenix.domain.forms import as_form, title_of
 from phoenix.domain.pipelines.parameter_values import read_bytes
 from phoenix.domain.spec_faults import findings_of, matching
 
@@ -48,7 +49,13 @@ _MAXIMUM_WEIGHT = 1e9
 
 class _Spec(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False
+        field_title_generator=title_of,
+        json_schema_extra=as_form,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        allow_inf_nan=False,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from phoenix.domain.forms import as_form, title_of
 from phoenix.domain.pipelines.parameters import Parameter
 
 CRITICAL_PARAMETER = "critical"
@@ -21,7 +22,9 @@ EXPORTERS_PARAMETER = "exporters"
 class PipelineRef(BaseModel):
     """Names a pipeline: one of the catalog with parameters, or a collector configuration of the user's own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, field_title_generator=title_of, json_schema_extra=as_form
+    )
 
     pipeline: str | None = Field(
         default=None,

@@ -18,12 +18,13 @@ _QUERY = re.compile(r"[?&;]([^=&;#\s]+)=([^&;#\s]+)")
 def check(context: Context) -> Iterator[Finding]:
     """One finding for each address with a credential; the credential is never repeated."""
     for path, value in walk(context.config):
-        if isinstance(value, str) and (reason := _fault(value)):
+        if isinstance(value, str) and (reason := credential_in(value)):
             full = f"{reason}: whoever sees the configuration, or a log line with the address, sees it"
             yield Finding(Severity.ERROR, "inline_secret", join_path(*path), full, FIX)
 
 
-def _fault(value: str) -> str:
+def credential_in(value: str) -> str:
+    """How an address carries a credential, in words without it; "" if it does not."""
     # A reference may itself hold `:`, `?` and `@`.
     if (userinfo := _USERINFO.match(value)) and not is_reference(userinfo[1]):
         return "the address contains credentials"

@@ -55,6 +55,7 @@ class Deployments:
         hosts: Finds hosts by canonical target.
         this_process: Who drives.
         person: Who asks, `user@machine`.
+        given: What is known here of the variables that a configuration refers to.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class Deployments:
         hosts: HostDirectory,
         this_process: Callable[[], Driver],
         person: Callable[[], str],
+        given: Callable[[str], Mapping[str, str]] = referenced_environment,
     ) -> None:
         self._store = store
         self._experiments = experiments
         self._hosts = hosts
         self._this_process = this_process
         self._person = person
+        self._given = given
 
     def deploy(
         self,
@@ -101,7 +104,7 @@ class Deployments:
             StateError: Code `environment_missing`: a variable that the configuration takes is not set here.
         """
         wanted = self._wanted(pipeline, name)
-        demand_environment(wanted.config, {**referenced_environment(wanted.config), **SAMPLE_ENVIRON})
+        demand_environment(wanted.config, {**self._given(wanted.config), **SAMPLE_ENVIRON})
         recorded = self._recorded()
         end = stop or Event()
         return roll_out(

@@ -14,6 +14,7 @@ from phoenix.domain.experiment import ExperimentDocument
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
 from phoenix.manifests.plan import Plan
+from phoenix.services.measuring.ticker import Ticker
 from phoenix.services.run.leases import LeaseKeeper
 
 LEASE_LIFETIME = timedelta(minutes=2)
@@ -45,6 +46,7 @@ class Run:
         owed: Hosts that could not be cleaned up, each with why; the clean-up is on the list of what is owed.
         purpose: What a run whose experiment is judged already is for, in a word.
         gives_up: A host failed, and what is done on others at this moment is in vain.
+        ticker: The schedule of its scrapes; what is measured after the verdict keeps to it.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Run:
         self.sessions: dict[str, ExitStack] = {}
         self.halted = Event()
         self.gives_up = Event()
+        self.ticker = Ticker(self.spec.scrape_interval, self.halted)
         self._halt_reason = ""
         self._keeper = LeaseKeeper()
         self._stopped: RunStopped | None = None
@@ -101,6 +104,11 @@ class Run:
             self._stop("Another process took the experiment over.")
         if record.stop_requested is not None:
             self._stop(f"The experiment was stopped: {record.stop_requested}.")
+
+    @property
+    def stopped(self) -> RunStopped | None:
+        """The stop that the run heeds; None while nobody asked for one, or it has not looked yet."""
+        return self._stopped
 
     def heed_stop(self) -> None:
         """For threads that work on a host beside the one that drives: end soon when it will not go on.

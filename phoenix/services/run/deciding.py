@@ -5,8 +5,9 @@ from functools import partial
 from phoenix.adapters.ports import Host
 from phoenix.domain.decision.comparison import Comparison, Verdict
 from phoenix.domain.errors import DependencyError, StateError
-from phoenix.domain.phases import OnPromote, Outcome
+from phoenix.domain.phases import Decision, OnPromote, Outcome
 from phoenix.domain.stages import stages
+from phoenix.services.approvals import answer_to
 from phoenix.services.concurrency import everywhere
 from phoenix.services.run import promoting, watching
 from phoenix.services.run.context import Run
@@ -15,11 +16,13 @@ from phoenix.services.run.ending import outcome_without_promotion
 
 def act(run: Run, comparison: Comparison) -> None:
     """Do what the spec asks for after this verdict; the run's outcome says what was done."""
-    if comparison.verdict is Verdict.PROMOTE and run.spec.on_promote is OnPromote.AUTO:
+    answer = answer_to(run.store, run.id)
+    is_approved = answer is not None and answer.decision is Decision.PROMOTE
+    if comparison.verdict is Verdict.PROMOTE and (is_approved or run.spec.on_promote is OnPromote.AUTO):
         promote(run)
         return
     _leave_production(run)
-    run.outcome = outcome_without_promotion(comparison.verdict, run.spec.on_promote)
+    run.outcome = outcome_without_promotion(comparison.verdict, run.spec.on_promote, answer)
 
 
 def promote(run: Run) -> None:

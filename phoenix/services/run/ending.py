@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import PhoenixError, actor_of
-from phoenix.domain.phases import OnPromote, Outcome, Phase
+from phoenix.domain.phases import Decision, OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind
+from phoenix.services.approvals import Answer
 from phoenix.services.run import cleaning
 from phoenix.services.run.context import Run, RunStopped
 from phoenix.services.run.promoting import TAKE_BACK_INCOMPLETE
@@ -85,8 +86,10 @@ def with_owed(error: str, run: Run) -> str:
     return "\n".join((*([error] if error else ()), *owed))
 
 
-def outcome_without_promotion(verdict: Verdict, wish: OnPromote) -> Outcome:
-    """What becomes of a candidate that is not promoted by the run itself."""
+def outcome_without_promotion(verdict: Verdict, wish: OnPromote, answer: Answer | None = None) -> Outcome:
+    """What becomes of a candidate that is not promoted by the run itself; `answer` where a person was asked."""
+    if verdict is Verdict.PROMOTE and answer is not None and answer.decision is Decision.DECLINE:
+        return Outcome.DECLINED
     if wish is OnPromote.REPORT or verdict is Verdict.PROMOTE:
         return Outcome.REPORTED
     return Outcome.ROLLED_BACK if verdict is Verdict.ROLL_BACK else Outcome.NONE

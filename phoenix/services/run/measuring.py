@@ -31,9 +31,9 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
     run.enter(Phase.WARMING_UP)
     with (
         ThreadPoolExecutor(len(run.hosts), "scrape") as threads,
-        open_everywhere(run.hosts, lambda host: _measurement(run, host)) as measurements,
+        open_everywhere(run.hosts, lambda host: measurement(run, host)) as measurements,
     ):
-        ticker = Ticker(run.spec.scrape_interval, run.halted)
+        run.ticker = ticker = Ticker(run.spec.scrape_interval, run.halted)
         history: list[Scrape] = []
         is_aligned = is_measuring = False
         for tick in ticker.ticks(run.spec.last_scrape()):
@@ -71,7 +71,8 @@ def _export_ages(scrapes: Sequence[Scrape]) -> list[float]:
 
 
 @contextmanager
-def _measurement(run: Run, host: Host) -> Generator[Measurement]:
+def measurement(run: Run, host: Host) -> Generator[Measurement]:
+    """The measurement of both variants on a host, with fresh eyes."""
     with host.open_census(run.id, lifetime(run.spec)) as census:
         baseline, candidate = (host.collector(variant.value) for variant in Variant)
         if baseline is None or candidate is None:

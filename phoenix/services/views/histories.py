@@ -12,6 +12,9 @@ from phoenix.services.views.wording import span
 MOST_MOMENTS = 200
 """A history longer than this is in the store, not in a page for people."""
 
+BOOKKEEPING = frozenset({"announced"})
+"""Notes that Phoenix makes for itself."""
+
 MOST_CHARACTERS = 240
 """Of one event's facts: configurations are remembered in the ledger and would fill the page."""
 
@@ -41,6 +44,7 @@ def moments_of(events: Sequence[Event]) -> list[Moment]:
     """The events worth reading, oldest first; an intent only where its outcome is missing."""
     ended = {e.step for e in events if e.kind in (EventKind.DONE, EventKind.FAILED)}
     shown = [e for e in events if e.kind is not EventKind.INTENT or e.step not in ended]
+    shown = [e for e in shown if e.kind is not EventKind.NOTE or e.step not in BOOKKEEPING]
     phases = [e for e in events if e.kind is EventKind.PHASE]
     lengths = {
         before.sequence: span((after.at - before.at).total_seconds()) for before, after in pairwise(phases)

@@ -31,11 +31,20 @@ LIMITS = (
 """What a reader must know before acting on the verdict."""
 
 
+REPORT = "report.html"
+"""In the experiment's folder."""
+
+
+def report_path(archive: Archive, experiment: str) -> Path:
+    """Where the report of an experiment is written."""
+    return archive.folder(experiment) / REPORT
+
+
 def write_report(
     archive: Archive, record: ExperimentRecord, scrapes: Sequence[Scrape], events: Sequence[Event]
 ) -> Path:
     """Write the report into the experiment's folder; returns where."""
-    return archive.write(record.id, "report.html", render_report(record, scrapes, events))
+    return archive.write(record.id, REPORT, render_report(record, scrapes, events))
 
 
 def render_report(record: ExperimentRecord, scrapes: Sequence[Scrape], events: Sequence[Event]) -> str:
@@ -55,7 +64,7 @@ def render_report(record: ExperimentRecord, scrapes: Sequence[Scrape], events: S
         outcome=Outcome(summary["outcome"]).meaning,
         next_step=next_step(summary),
         facts=list(_facts(summary, document, record)),
-        charts=_charts(record, document, scrapes),
+        charts=drawn_charts(record, scrapes),
         in_words=_unsaid(summary),
         bound=summary["critical"]["missUpperBound"],
         moments=moments_of(events),
@@ -67,10 +76,9 @@ def render_report(record: ExperimentRecord, scrapes: Sequence[Scrape], events: S
     )
 
 
-def _charts(
-    record: ExperimentRecord, document: ExperimentDocument, scrapes: Sequence[Scrape]
-) -> list[tuple[str, str]]:
+def drawn_charts(record: ExperimentRecord, scrapes: Sequence[Scrape]) -> list[tuple[str, str]]:
     """Title and SVG; the hosts are those that were scraped, in the order in which they first came."""
+    document = read_document(record.document["document"])
     plan = Plan.from_document(cast("Mapping[str, Any]", record.document["plan"]))
     hosts = tuple(dict.fromkeys(scrape.host for scrape in scrapes))
     charts = charts_of(scrapes, design_of(document, plan, hosts)) if hosts else []

@@ -17,6 +17,7 @@ _WITHOUT_COMPARISON: Mapping[str, object] = {
     "decidedAtScrape": None,
     "fleet": None,
     "leftOut": [],
+    "approval": None,
 }
 """The shape before the first comparison: nothing is known, and nothing says otherwise."""
 

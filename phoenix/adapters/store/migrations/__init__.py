@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from phoenix.adapters.store.transactions import lock_schema, reading, writing
 from phoenix.domain.errors import StateError
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Oldest first. Listed here because asking alembic costs its import, which is half of a short command."""
 
 VERSION_TABLE = "phoenix_schema"
@@ -25,16 +25,21 @@ def upgrade(engine: Engine) -> None:
         DependencyError: It cannot be read or written.
     """
     with reading(engine) as connection:
-        if _is_current(connection):
+        if is_current(connection):
             return
     with writing(engine) as connection:
         lock_schema(connection)
         # Another process may have done it while this one waited for the lock.
-        if not _is_current(connection):
+        if not is_current(connection):
             _run(connection)
 
 
-def _is_current(connection: Connection) -> bool:
+def is_current(connection: Connection) -> bool:
+    """Whether the schema is the newest one.
+
+    Raises:
+        StateError: A newer Phoenix wrote the database.
+    """
     if not inspect(connection).has_table(VERSION_TABLE):
         return False
     version = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - a constant

@@ -1,0 +1,1 @@
+"""Prefect's server, the workers and the deployments, held up together: what `phoenix up` and `phoenix down` do."""
