@@ -82,7 +82,9 @@ def empty_flow(home: Path) -> float:
 
 def measured(home: Path, pairs: int = PAIRS) -> list[tuple[Overhead, float]]:
     """Overheads of an experiment and of an empty flow, in pairs that alternate, after one of each to warm up."""
-    os.environ["PREFECT_HOME"] = str(home / "prefect")
+    prefect_home = home / "prefect"
+    prefect_home.mkdir(parents=True)
+    os.environ["PREFECT_HOME"] = str(prefect_home)
     with owned_server() as url:
         os.environ["PREFECT_API_URL"] = url
         try:

@@ -50,15 +50,6 @@ def prefect_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def control_plane(tmp_path_factory):
-    """One control plane for the whole session, as `phoenix up` runs it: server, worker and deployments on one home."""
-    from tests.support.control_plane import ControlPlane
-
-    with ControlPlane(tmp_path_factory.mktemp("control-plane") / "home") as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def vm_host_pool(tmp_path_factory):
     """The session's real hosts; a test asks for `vm_hosts`, a wider fixture for this one."""
     from tests.support.vm_pool import VmHosts, why_no_hosts

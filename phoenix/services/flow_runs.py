@@ -22,8 +22,8 @@ long. What is looked at, in this order:
 |                                              | nothing is known of it: Pending          | ended after 1 min    |
 |                                              | nothing is known of it: Running          | ended after 24 h     |
 
-What nobody took yet waits for a worker and is left alone. Ended is Crashed, and Cancelled where somebody had cancelled it. A worker that lives reports itself what its process
-did, hence the patience with it.
+What nobody took yet waits for a worker and is left alone. Ended is Crashed, and Cancelled where somebody had cancelled
+it. A worker that lives reports itself what its process did, hence the patience with it.
 """
 
 from collections.abc import Callable, Mapping

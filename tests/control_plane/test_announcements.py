@@ -127,7 +127,7 @@ def test_a_malformed_target_is_refused_before_anything_starts(home, tmp_path, mo
     assert refused.code == 2, refused.err
     assert "target 2 of PHOENIX_NOTIFY (scheme slack)" in refused.err
     assert Receiver.SECRET not in refused.err + refused.out
-    assert compose().experiments.list(2) == (recorded,)
+    assert [known.id for known in compose().experiments.list(2)] == [recorded.id]
 
 
 def test_no_setting_shows_its_urls(monkeypatch):

@@ -116,7 +116,7 @@ def test_what_only_we_can_check_reaches_the_run_s_message(control_plane):
 def test_submitting_it_starts_the_experiment_and_its_page_shows_the_artifacts(form, ui_url, control_plane):
     fill_in(form, "from-the-form")
     assert "scheduled to start now" in form.submit()
-    form.page.get_by_text("View run").first.click()
+    form.page.get_by_text("View run").first.dispatch_event("click")  # the notices cover one another
     form.page.wait_for_url("**/runs/flow-run/**")
     run = UUID(form.page.url.split("/flow-run/")[1].split("?")[0])
     control_plane.await_state(run, {"Completed"}, seconds=240)
