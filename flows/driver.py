@@ -1,5 +1,6 @@
 """Drives a flow: from the command line, `python -m flows.NAME EXPERIMENT [REASON]`, and inside of its body."""
 
+import gc
 import os
 import sys
 import threading
@@ -47,6 +48,7 @@ def drive(flow: Callable[..., object]) -> None:
     A SIGTERM that comes before the flow's body simply ends us: nothing was started on a host yet, and our server
     dies with us.
     """
+    gc.freeze()  # what was imported stays to the end: looking through it again would cost the exit 0.2 s
     with ExitStack() as stack:
         if not os.environ.get("PREFECT_API_URL"):
             url = stack.enter_context(owned_server())

@@ -113,7 +113,7 @@ def test_what_only_we_can_check_reaches_the_run_s_message(control_plane):
     assert "raise it or lower the others" in ended.message
 
 
-def test_submitting_it_starts_the_experiment_and_its_page_shows_the_artifacts(form, ui_url, control_plane):
+def test_submitting_it_starts_the_experiment_and_its_page_shows_the_artifacts(form, control_plane):
     fill_in(form, "from-the-form")
     assert "scheduled to start now" in form.submit()
     form.page.get_by_text("View run").first.dispatch_event("click")  # the notices cover one another
@@ -123,6 +123,6 @@ def test_submitting_it_starts_the_experiment_and_its_page_shows_the_artifacts(fo
     phoenix = Phoenix(Settings(home=control_plane.home))
     record = eventually(lambda: phoenix.store.get("from-the-form"), what="its record")
     assert record.document["document"]["spec"]["targets"] == ["local://form"]
-    form.page.goto(f"{ui_url}/runs/flow-run/{run}?tab=Artifacts")
+    form.page.get_by_text("Artifacts", exact=True).first.click()
     for shown in ("plan", "progress", "comparison", "verdict"):
         form.page.get_by_text(shown).first.wait_for()
