@@ -60,7 +60,8 @@ class Held:
 def held(control_plane, monkeypatch):
     monkeypatch.setenv("PHOENIX_HOME", str(control_plane.home))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    return Held(control_plane)
+    with control_plane.recovering():
+        yield Held(control_plane)
 
 
 def _victim(held: Held, name: str) -> Victim:

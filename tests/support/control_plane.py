@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -114,6 +115,22 @@ class ControlPlane:
         """A flow run as the server has it."""
         with self._client() as client:
             return client.read_flow_run(run)
+
+    @contextmanager
+    def recovering(self) -> Generator[None]:
+        """The recovery on its schedule meanwhile."""
+        self.schedule_recovery(is_on=True)
+        try:
+            yield
+        finally:
+            self.schedule_recovery(is_on=False)
+
+    def schedule_recovery(self, *, is_on: bool) -> None:
+        """Turn the schedule of the recovery on or off, as a person does in the UI."""
+        with self._client() as client:
+            deployment = client.read_deployment_by_name("recovery/recovery")
+            for schedule in deployment.schedules:
+                client.update_deployment_schedule(deployment.id, schedule.id, active=is_on)
 
     def await_state(self, run: UUID, states: Collection[str], seconds: float = 120) -> Any:
         """Wait until a flow run is in a state of one of these names or types (`Completed`, `PAUSED`, ...).

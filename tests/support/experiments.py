@@ -122,8 +122,8 @@ def newest():
     return records[0] if records else None
 
 
-def await_phase(*phases: str, seconds: float = 90):
-    """Wait until the newest experiment is in one of the phases; returns its record."""
+def await_phase(*phases: str, seconds: float = 300):
+    """Wait until the newest experiment is in one of the phases; returns its record. Patience, not a measure."""
 
     def reached():
         record = newest()
