@@ -18,7 +18,7 @@ import pytest
 
 from phoenix.composition import compose
 from phoenix.domain.errors import StateError
-from phoenix.domain.record import ExperimentRecord
+from phoenix.domain.record import EventKind, ExperimentRecord
 from tests.support.experiments import QUICK, dropping_candidate, phoenix, write_spec
 from tests.support.flow_killing import Part, Stage, await_end_of
 from tests.support.leftovers import live_pids
@@ -67,10 +67,16 @@ def served(stage):
     return "served"
 
 
-@pytest.fixture(params=[0, *(pytest.param(turn, marks=pytest.mark.soak) for turn in range(1, 11))])
-def turn(request):
-    """Each row once, and ten times in the soak."""
-    return request.param
+@pytest.fixture(params=[1, pytest.param(10, marks=pytest.mark.soak)])
+def repeated(request):
+    """Carries a row out once, and ten times in the soak: several at once, each on a host of its own."""
+
+    def carry_out(row: Callable[[], None]) -> None:
+        with ThreadPoolExecutor(min(AT_ONCE, request.param)) as threads:
+            for turn in [threads.submit(row) for _ in range(request.param)]:
+                turn.result()
+
+    return carry_out
 
 
 NUMBERS = count(1)
@@ -116,6 +122,16 @@ class Victim:
 
     def is_over(self) -> bool:
         return self.record.phase.is_over and self.record.driver is None
+
+    def has_its_host(self) -> bool:
+        """Whether it began, and holds the lease of its host."""
+        try:
+            record = self.record
+        except StateError:
+            return False
+        assert not record.phase.is_over, f"{record.phase} {record.error}\n{self.stage.said()}"
+        ledger = compose().store.events(record.id)
+        return any(e.kind is EventKind.DONE and e.step.startswith("lease@") for e in ledger)
 
     def await_measuring(self) -> "Victim":
         """Until it measures, driven by a process of its own."""
@@ -174,102 +190,120 @@ def deployed(stage: Stage, deployment: str, name: str, **changes: object) -> Vic
 
 
 def assert_next_run_starts(stage: Stage, deployment: str, victim: Victim) -> None:
-    """The deployment and the host are usable: another run of it gets as far as measuring there."""
+    """The deployment and the host are usable: another run of it begins, and takes that host."""
     following = f"{victim.name}-next"
     stage.run(deployment, following, {**LONG, "targets": [f"local://{victim.name}"]})
-    after = Victim(stage, following).await_measuring()
+    after = Victim(stage, following)
+    eventually(after.has_its_host, seconds=START, what=f"{following} to take its host")
     compose().experiments.stop(after.record.id, "it starts, that is enough")
     eventually(after.is_over, seconds=IN_TIME, what=f"{following} to end")
     eventually(lambda: stage.state(after.flow_run).is_final(), seconds=IN_TIME, what="a final state")
     assert after.state == "Cancelled"
 
 
-@pytest.mark.usefixtures("turn")
 @pytest.mark.parametrize("step", ["deploy", "compare"])
-def test_an_exception_in_a_task(stage, worker, tmp_path, step):
+def test_an_exception_in_a_task(stage, tmp_path, repeated, step):
     quick = {"minimumScrapes": 24, "candidate": dropping_candidate(tmp_path), "load": None}
-    victim, _ = direct(stage, tmp_path, f"raises-{step}", "tests.support.faulty_driver", step, **quick)
-    eventually(victim.is_over, seconds=START, what="the end")
-    victim.killed_at = time.monotonic()
-    victim.assert_cleaned()
-    assert (victim.record.phase.value, victim.state) == ("failed", "Failed")
-    assert "was made to fail" in victim.record.error
+
+    def row() -> None:
+        victim, _ = direct(stage, tmp_path, f"raises-{step}", "tests.support.faulty_driver", step, **quick)
+        eventually(victim.is_over, seconds=START, what="the end")
+        victim.killed_at = time.monotonic()
+        victim.assert_cleaned()
+        assert (victim.record.phase.value, victim.state) == ("failed", "Failed")
+        assert "was made to fail" in victim.record.error
+
+    repeated(row)
 
 
-@pytest.mark.usefixtures("turn")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_a_direct_run(stage, tmp_path, number):
-    victim, part = direct(stage, tmp_path, f"direct-{number.name.lower()}")
-    victim.await_measuring().kill(number)
-    victim.assert_cleaned()
-    assert (victim.record.phase.value, victim.state) == ("stopped", "Cancelled")
-    assert number.name in victim.stage.state(victim.flow_run).message
-    assert part.process is not None
-    assert part.process.wait(IN_TIME) == 0
+def test_a_signal_to_a_direct_run(stage, tmp_path, repeated, number):
+    def row() -> None:
+        victim, part = direct(stage, tmp_path, f"direct-{number.name.lower()}")
+        victim.await_measuring().kill(number)
+        victim.assert_cleaned()
+        assert (victim.record.phase.value, victim.state) == ("stopped", "Cancelled")
+        assert number.name in victim.stage.state(victim.flow_run).message
+        assert part.process is not None
+        assert part.process.wait(IN_TIME) == 0
+
+    repeated(row)
 
 
-@pytest.mark.usefixtures("turn")
-def test_sigkill_of_a_direct_run(stage, tmp_path):
-    victim, _ = direct(stage, tmp_path, "direct-sigkill")
-    victim.await_measuring().kill(signal.SIGKILL)
-    victim.assert_cleaned(recovered=True)
-    assert (victim.record.phase.value, victim.state) == ("stopped", "Crashed")
+def test_sigkill_of_a_direct_run(stage, tmp_path, repeated):
+    def row() -> None:
+        victim, _ = direct(stage, tmp_path, "direct-sigkill")
+        victim.await_measuring().kill(signal.SIGKILL)
+        victim.assert_cleaned(recovered=True)
+        assert (victim.record.phase.value, victim.state) == ("stopped", "Crashed")
+
+    repeated(row)
 
 
-@pytest.mark.usefixtures("turn")
-def test_a_cancel_of_a_direct_run(stage, tmp_path):
-    victim, part = direct(stage, tmp_path, "direct-cancel")
-    victim.await_measuring()
-    stage.cancel(victim.flow_run)
-    victim.killed_at = time.monotonic()
-    victim.assert_cleaned()
-    assert (victim.record.phase.value, victim.state) == ("stopped", "Cancelled")
-    assert "cancelled in Prefect" in victim.record.error
-    assert part.process is not None
-    assert part.process.wait(IN_TIME) == 0
+def test_a_cancel_of_a_direct_run(stage, tmp_path, repeated):
+    def row() -> None:
+        victim, part = direct(stage, tmp_path, "direct-cancel")
+        victim.await_measuring()
+        stage.cancel(victim.flow_run)
+        victim.killed_at = time.monotonic()
+        victim.assert_cleaned()
+        assert (victim.record.phase.value, victim.state) == ("stopped", "Cancelled")
+        assert "cancelled in Prefect" in victim.record.error
+        assert part.process is not None
+        assert part.process.wait(IN_TIME) == 0
+
+    repeated(row)
 
 
-@pytest.mark.usefixtures("turn")
 @pytest.mark.parametrize("by", ["worker", "served"])
-def test_a_cancel_of_a_deployed_run(stage, request, by):
+def test_a_cancel_of_a_deployed_run(stage, request, repeated, by):
     deployment = request.getfixturevalue(by)
-    victim = deployed(stage, deployment, f"{by}-cancel")
-    stage.cancel(victim.flow_run)
-    victim.killed_at = time.monotonic()
-    victim.assert_cleaned()
-    assert (victim.record.phase.value, victim.state) == ("stopped", "Cancelled")
-    assert_next_run_starts(stage, deployment, victim)
+
+    def row() -> None:
+        victim = deployed(stage, deployment, f"{by}-cancel")
+        stage.cancel(victim.flow_run)
+        victim.killed_at = time.monotonic()
+        victim.assert_cleaned()
+        assert (victim.record.phase.value, victim.state) == ("stopped", "Cancelled")
+        assert_next_run_starts(stage, deployment, victim)
+
+    repeated(row)
 
 
-@pytest.mark.usefixtures("turn")
 @pytest.mark.parametrize("by", ["worker", "served"])
-def test_sigkill_of_the_flow_of_a_deployed_run(stage, request, by):
+def test_sigkill_of_the_flow_of_a_deployed_run(stage, request, repeated, by):
     deployment = request.getfixturevalue(by)
-    victim = deployed(stage, deployment, f"{by}-flow-sigkill")
-    victim.kill(signal.SIGKILL)
-    victim.assert_cleaned(recovered=True)
-    assert (victim.record.phase.value, victim.state) == ("stopped", "Crashed")
-    assert_next_run_starts(stage, deployment, victim)
+
+    def row() -> None:
+        victim = deployed(stage, deployment, f"{by}-flow-sigkill")
+        victim.kill(signal.SIGKILL)
+        victim.assert_cleaned(recovered=True)
+        assert (victim.record.phase.value, victim.state) == ("stopped", "Crashed")
+        assert_next_run_starts(stage, deployment, victim)
+
+    repeated(row)
 
 
-@pytest.mark.usefixtures("turn")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("kind", ["worker", "served"])
-def test_the_death_of_whoever_runs_it(stage, kind, number):
-    name = unique(f"{kind}-{number.name.lower()}")
-    start: Callable[[str], Part] = getattr(stage, kind)
-    part = start(name)
-    victim = deployed(stage, name, name)
-    victim.killed_at = time.monotonic()
-    part.send(number)
-    victim.assert_cleaned(recovered=True)
-    assert victim.record.phase.value == "stopped"
-    assert victim.state in {"Cancelled", "Crashed"}
-    assert part.process is not None
-    part.process.wait(IN_TIME)
-    part.start()
-    assert_next_run_starts(stage, name, victim)
-    part.end()
+def test_the_death_of_whoever_runs_it(stage, repeated, kind, number):
+    def row() -> None:
+        name = unique(f"{kind}-{number.name.lower()}")
+        start: Callable[[str], Part] = getattr(stage, kind)
+        part = start(name)
+        victim = deployed(stage, name, name)
+        victim.killed_at = time.monotonic()
+        part.send(number)
+        victim.assert_cleaned(recovered=True)
+        assert victim.record.phase.value == "stopped"
+        assert victim.state in {"Cancelled", "Crashed"}
+        assert part.process is not None
+        part.process.wait(IN_TIME)
+        part.start()
+        assert_next_run_starts(stage, name, victim)
+        part.end()
+
+    repeated(row)
 
 
 @pytest.mark.parametrize("runs", [3, pytest.param(50, marks=pytest.mark.soak)])

@@ -93,6 +93,13 @@ def _recover_until_over(theatres: list[Theatre], patch: pytest.MonkeyPatch) -> N
         Event().wait(LOOK_SECONDS)
 
 
+@pytest.fixture(params=[0, *(pytest.param(turn, marks=pytest.mark.soak) for turn in range(1, 11))])
+def turn(request):
+    """Once, and ten times in the soak."""
+    return request.param
+
+
+@pytest.mark.usefixtures("turn")
 def test_a_minute_without_the_server(tmp_path, monkeypatch):
     monkeypatch.setenv("PHOENIX_HOME", str(tmp_path / "home"))
     with _theatres(tmp_path) as theatres, ThreadPoolExecutor(len(OUTAGES)) as threads:
