@@ -31,7 +31,7 @@ def drift_check(targets: Targets = ()) -> State[None]:
         targets: Which hosts.
     """
     with driven_alone():
-        return tell_of_drift(compare_hosts(targets))
+        return tell_of_drift(compare_hosts(targets), is_part=bool(targets))
 
 
 if __name__ == "__main__":

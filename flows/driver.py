@@ -27,6 +27,7 @@ from flows.driving.signals import watch_signals
 from flows.driving.starter import has_starter, watch_starter
 from phoenix.adapters.drivers import process
 from phoenix.adapters.prefect.server import owned_server
+from phoenix.services.run.beating import beating
 from phoenix.services.run.context import Run
 from tasks.announcing import announced
 from tasks.publishing import attempt, attempt_once
@@ -99,7 +100,7 @@ def driven(run: Run) -> Generator[Drive]:
     ):
         _introduce(run, shown)
         try:
-            with announced(run):
+            with beating(run), announced(run):
                 yield Drive(run, shown)
         except BaseException:
             _leave_soon(run, exit_code=1)

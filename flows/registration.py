@@ -23,7 +23,9 @@ from prefect.workers.process import ProcessWorker
 from blocks.registration import register as register_blocks
 from phoenix.adapters.prefect.names import POOL, store_tag
 from phoenix.adapters.yaml.documents import load_mapping
+from phoenix.composition import compose
 from phoenix.settings import Settings
+from tasks.publishing import attempt_once
 
 
 def described() -> list[dict[str, Any]]:
@@ -120,6 +122,8 @@ def main() -> None:
     with get_client(sync_client=True) as client:
         for name in register(client, Settings().store_url()):
             sys.stderr.write(f"registered {name}\n")
+    # Before a worker starts: what the schedules planned for the time in which nobody was there would all begin at once.
+    attempt_once("deleting late runs", compose().recoveries.tidy)
     for slug in register_blocks():
         sys.stderr.write(f"registered block type {slug}\n")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from phoenix.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -119,7 +120,7 @@ class Phoenix:
     def blocks(self) -> BlockLibrary:
         from phoenix.adapters.prefect.blocks import PrefectBlocks
 
-        return PrefectBlocks(self._prefect_url, os.environ)
+        return PrefectBlocks(self._prefect_url, self._prefect_environ)
 
     @cached_property
     def block_exporters(self) -> BlockExporters:
@@ -224,7 +225,7 @@ class Phoenix:
         from phoenix.adapters.prefect.events import PrefectEvents
         from phoenix.services.announcing.announcer import Announcer
 
-        feed = PrefectEvents(prefect_url, os.environ) if prefect_url else None
+        feed = PrefectEvents(prefect_url, self._prefect_environ(prefect_url)) if prefect_url else None
         return Announcer(experiment, self.store, feed, self.notifier, self.archive)
 
     @cached_property
@@ -374,13 +375,15 @@ class Phoenix:
         from phoenix.adapters.prefect.api import PrefectApi
         from phoenix.adapters.prefect.deployed_flows import DOOR_PATIENCE_SECONDS, DeployedFlowRunner
         from phoenix.adapters.prefect.names import store_tag
+        from phoenix.domain.phases import Phase
 
         def is_over(experiment: str) -> bool:
             record = self.store.get(experiment)
-            return record.phase.is_over and record.driver is None
+            never_begins = record.phase is Phase.PENDING and record.stop_requested is not None
+            return record.driver is None and (record.phase.is_over or never_begins)
 
         return DeployedFlowRunner(
-            PrefectApi(prefect_url, os.environ, DOOR_PATIENCE_SECONDS),
+            PrefectApi(prefect_url, self._prefect_environ(prefect_url), DOOR_PATIENCE_SECONDS),
             prefect_url.rstrip("/").removesuffix("/api"),
             store_tag(self.settings.store_url()),
             hand_over=lambda experiment: self.store.drive(experiment, None),
@@ -393,6 +396,15 @@ class Phoenix:
 
         return os.environ.get("PREFECT_API_URL") or running_api_url(self.settings.home)
 
+    def _prefect_environ(self, url: str) -> Mapping[str, str]:
+        """What a server is told of us: the keys of another server are not for the one that we started ourselves."""
+        from phoenix.adapters.control_plane.state import running
+        from phoenix.adapters.prefect.server import of_own_server
+
+        ours = running(self.settings.home)
+        is_ours = ours is not None and ours.owns_server and ours.api_url == url
+        return of_own_server(os.environ) if is_ours else os.environ
+
     def _flow_runs(self) -> FlowRuns | None:
         """Of the server that is there now: a control plane starts and ends beside us."""
         url = self._prefect_url()
@@ -401,7 +413,7 @@ class Phoenix:
         from phoenix.adapters.prefect.api import PrefectApi
         from phoenix.adapters.prefect.flow_runs import ServerFlowRuns
 
-        return ServerFlowRuns(PrefectApi(url, os.environ))
+        return ServerFlowRuns(PrefectApi(url, self._prefect_environ(url)))
 
     def _notification_targets(self) -> tuple[NotificationTarget, ...]:
         from pathlib import Path

@@ -5,6 +5,7 @@ What is wanted comes on standard input, as JSON: an address may be nobody's busi
 
 import json
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from phoenix.adapters.control_plane.signals import CalledBySignals
@@ -25,7 +26,8 @@ def main() -> int:
 
 
 def _say(words: str) -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {words}", flush=True)  # noqa: T201 - into its log
+    with suppress(OSError):  # a full disk is no reason to let go of everything
+        print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {words}", flush=True)  # noqa: T201 - into its log
 
 
 if __name__ == "__main__":

@@ -63,12 +63,12 @@ def _announce(announcer: Announcer, over: threading.Event) -> None:
 def _announcer(run: Run) -> Announcer:
     url = PREFECT_API_URL.value()
     return Announcer(
-        run.id, run.store, PrefectEvents(url, os.environ) if url else None, _notifier(), run.archive
+        run.id, run.store, PrefectEvents(url, os.environ) if url else None, people_told(), run.archive
     )
 
 
-def _notifier() -> Notifier:
-    """A setting that was broken since a door accepted it costs the notices, not the run."""
+def people_told() -> Notifier:
+    """Who tells people. A setting that was broken since a door accepted it costs the notices, not the run."""
     try:
         return compose().notifier
     except PhoenixError as error:

@@ -38,6 +38,9 @@ LOOK_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 24.0
 """Between two tries with a server that does not answer."""
 
+LAST_LOOK_SECONDS = 5.0
+"""Before the time limit answers in a person's stead."""
+
 CLOSING_SECONDS = 10.0
 """The run goes on then, whether or not the server was told."""
 
@@ -71,7 +74,7 @@ class Approval(BaseModel):
 def await_approval(run: Run, comparison: Comparison) -> Comparison:
     form = _Form(run, comparison)
     try:
-        return approving.await_approval(run, comparison, form.open)
+        return approving.await_approval(run, comparison, form.open, form.last_look)
     finally:
         form.close()
 
@@ -98,6 +101,7 @@ class _Form:
         self._comparison = comparison
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
+        self._shown: tuple[UUID, Keyset] | None = None
 
     def open(self, deadline: datetime) -> None:
         """Begin to ask; nothing where there is no flow run."""
@@ -109,6 +113,7 @@ class _Form:
         paused: State = Paused(timeout_seconds=seconds, pause_key=f"approval-{self._run.id}")
         keys = keyset_from_paused_state(paused)
         paused.state_details.run_input_keyset = {**keys}
+        self._shown = shown, keys
         # Settings such as the server's URL are of the context, which a thread does not inherit.
         self._thread = threading.Thread(
             target=copy_context().run,
@@ -117,6 +122,21 @@ class _Form:
             daemon=True,
         )
         self._thread.start()
+
+    def last_look(self) -> None:
+        """Hear what was answered since the last look; does not wait for a server that does not answer."""
+        if self._shown is None:
+            return
+        shown, keys = self._shown
+
+        def hear(client: SyncPrefectClient) -> bool:
+            return self._is_heard(client, shown, keys)
+
+        look = threading.Thread(
+            target=copy_context().run, args=(self._patiently, hear, 1), name="last look", daemon=True
+        )
+        look.start()
+        look.join(LAST_LOOK_SECONDS)
 
     def close(self) -> None:
         """Let the flow run go on; does not wait for a server that does not answer."""

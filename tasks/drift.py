@@ -18,6 +18,7 @@ from phoenix.composition import compose
 from phoenix.domain.announcement import Announcement, Notice, Tone
 from phoenix.services.announcing.announcer import LAST_SECONDS
 from phoenix.services.deployments.drift_check import HostDrift
+from tasks.announcing import people_told
 from tasks.publishing import attempt_once
 from tasks.step import step
 
@@ -40,8 +41,12 @@ def compare_hosts(targets: Sequence[str]) -> tuple[HostDrift, ...]:
     return phoenix.drift_check.look(phoenix.targets.resolve(targets) if targets else ())
 
 
-def tell_of_drift(found: Sequence[HostDrift]) -> State[None]:
+def tell_of_drift(found: Sequence[HostDrift], *, is_part: bool) -> State[None]:
     """Publish what was found, and say how the flow run ends.
+
+    Args:
+        found: One entry for each host that was looked at.
+        is_part: There are others, of which the last table goes on to speak.
 
     Returns:
         `Completed` where every host is as recorded, `Drifted` (of the type Completed) with the hosts in its message
@@ -50,8 +55,11 @@ def tell_of_drift(found: Sequence[HostDrift]) -> State[None]:
     drifted = [one for one in found if one.kind is not None]
     for one in drifted:
         LOG.warning("%s: %s: %s", one.host, one.kind, one.words)
-    known = attempt_once("reading the last table", _drift_of_last_run) or set()
+    last = attempt_once("reading the last table", _rows_of_last_run)
     rows = [_row(one) for one in found]
+    if is_part:
+        looked_at = {one.host for one in found}
+        rows += [row for row in last or () if row["host"] not in looked_at]
     attempt_once(
         "publishing the table", lambda: create_table_artifact(rows, key=TABLE, description=_headline(found))
     )
@@ -60,18 +68,20 @@ def tell_of_drift(found: Sequence[HostDrift]) -> State[None]:
     if not drifted:
         return Completed(message=_headline(found))
     attempt_once("sending the events", lambda: _send(drifted))
-    if new := [one for one in drifted if (one.host, str(one.kind)) not in known]:
+    # Where it is not known what people were told already, they are not told again: the events and the state say it.
+    known = None if last is None else {(str(row["host"]), str(row["found"])) for row in last}
+    if known is not None and (new := [one for one in drifted if (one.host, str(one.kind)) not in known]):
         _notify(new, text)
     return Completed(name=DRIFTED, message=_headline(found))
 
 
-def _drift_of_last_run() -> set[tuple[str, str]]:
+def _rows_of_last_run() -> list[dict[str, Any]]:
     """Hosts and how they differed: people are told once of what lasts, events are sent each time."""
     last = cast(Artifact | None, Artifact.get(TABLE))  # awaitable only where a loop runs
     rows: Any = last.data if last is not None else None
     if isinstance(rows, str):
         rows = json.loads(rows)
-    return {(str(row["host"]), str(row["found"])) for row in rows or ()}
+    return list(rows or ())
 
 
 def _row(one: HostDrift) -> dict[str, Any]:
@@ -122,6 +132,6 @@ def _send(drifted: Sequence[HostDrift]) -> None:
 
 def _notify(new: Sequence[HostDrift], text: str) -> None:
     title = f"Phoenix: {len(new)} host{'s' if len(new) > 1 else ''} drifted"
-    notifier = compose().notifier
+    notifier = people_told()
     notifier.notify(Notice(title, text, Tone.WARNING))
     notifier.drain(LAST_SECONDS)

@@ -6,26 +6,38 @@ from datetime import datetime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from phoenix.adapters.alone import alone
 from phoenix.composition import compose
 from phoenix.services.recoveries import Recovered
+from tasks.publishing import attempt_once
 
 LOG = logging.getLogger("phoenix.recovery")
 
 INCOMPLETE = "Incomplete"
 REPAIRED = "Repaired"
 
+LOCK = "recovery.lock"
+
 _MINUTES = 10
 _SECONDS = 30
 
 
 def recover_everything() -> State[None]:
-    """Recover once.
+    """Recover once, unless the run before is still at work on this machine.
 
     Returns:
         How the flow run ends: `Completed` where nothing was to do, `Repaired` where something is now other than it was
         found, `Incomplete` where something has to be tried again, as a host that does not answer.
     """
-    recovered = compose().recoveries.recover()
+    phoenix = compose()
+    with alone(phoenix.settings.home / LOCK) as is_ours:
+        if not is_ours:
+            return Completed(message="left to the recovery that is still at work")
+        # The next run comes soon: none waits for a driver that is about to stop, and holds up what is dead behind it.
+        return _ending(phoenix.recoveries.recover(wait_for_stopping=False))
+
+
+def _ending(recovered: Recovered) -> State[None]:
     told = _told(recovered)
     for words in told:
         LOG.warning("%s", words)
@@ -44,7 +56,8 @@ def tidy_up(scheduled: datetime) -> None:
         scheduled: When this run was to start.
     """
     if scheduled.minute % _MINUTES == 0 and scheduled.second < _SECONDS:
-        LOG.debug("%d finished flow runs of the schedules were deleted", compose().recoveries.tidy())
+        gone = attempt_once("tidying up", compose().recoveries.tidy)
+        LOG.debug("%s finished flow runs of the schedules were deleted", gone)
 
 
 def _told(recovered: Recovered) -> list[str]:

@@ -22,6 +22,7 @@ from phoenix.domain.errors import PhoenixError, StateError
 from phoenix.domain.record import ExperimentRecord
 from phoenix.services.announcing.announcer import LAST_SECONDS
 from phoenix.services.revalidations import Promoted, demand_verdict
+from tasks.announcing import people_told
 from tasks.publishing import attempt_once
 from tasks.step import step
 
@@ -187,7 +188,7 @@ def _notify(refuted: Sequence[Answer]) -> None:
         f"- {answer.promoted.name}: {answer.words}; `phoenix experiment rollback {answer.promoted.id}` takes it back"
         for answer in refuted
     ]
-    notifier = compose().notifier
+    notifier = people_told()
     title = f"Phoenix: {len(refuted)} promoted pipeline{'s' if len(refuted) > 1 else ''} would not be promoted today"
     notifier.notify(Notice(title, "\n".join(lines), Tone.WARNING))
     notifier.drain(LAST_SECONDS)

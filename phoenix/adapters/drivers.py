@@ -41,8 +41,11 @@ def person() -> str:
 
 def lives(driver: Driver) -> bool | None:
     """Whether a driver still runs; None if it is of another machine, where we cannot look."""
-    here = _place_of(_machine())
-    if here == _place_of(driver.machine) and all(here):
+    machine = _machine()
+    here = _place_of(machine)
+    is_same_boot = machine == driver.machine and machine.rpartition("/")[2] != ""
+    # A machine need not have a name of its own; a boot always has one.
+    if is_same_boot or (here == _place_of(driver.machine) and all(here)):
         return process(driver.pid) == driver
     return None
 

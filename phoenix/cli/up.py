@@ -84,12 +84,12 @@ def down() -> None:
 
 
 def _start(planes: "ControlPlanes", wanted: "Wanted", output: Format) -> int:
-    found = planes.running()
+    found = planes.settled(_say)
     if found is not None:
-        _say("the control plane is up already")
+        _say(f"the control plane is up already ({found.stage})")
     else:
         found = planes.start(wanted, _say)
-        _say(_next_steps(planes, found, "phoenix down"))
+    _say(_next_steps(planes, found, "phoenix down"))
     if output is Format.TABLE:
         return 0
     return _show(planes, found, output)

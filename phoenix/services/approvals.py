@@ -1,11 +1,12 @@
 """The answer to the question whether to promote: one verb, whichever door it comes through; the first answer stands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from phoenix.adapters.stores import ExperimentStore
 from phoenix.domain.decision.comparison import Verdict
+from phoenix.domain.decision.waiting import reasons_of_breach
 from phoenix.domain.errors import StateError
 from phoenix.domain.phases import Decision, Outcome, Phase
 from phoenix.domain.record import Event, EventKind, ExperimentRecord
@@ -16,9 +17,15 @@ ASKED = "approval_asked"
 ANSWERED = "approval"
 """The ledger's note of an answer."""
 
+BREACH = "breach"
+"""The ledger's note of a guardrail that did not hold while the answer was awaited."""
+
 WAITING = "waiting"
 UNANSWERED = "unanswered"
-"""States of the `approval` in an experiment's result: a person is asked; the run ended before there was an answer."""
+BREACHED = "breached"
+ANSWERS = {Decision.PROMOTE: "approved", Decision.DECLINE: "declined"}
+"""States of the `approval` in an experiment's result: a person is asked; the run ended before there was an answer; it was
+taken back before; it was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,34 @@ def answer_to(store: ExperimentStore, experiment: str) -> Answer | None:
     return Answer(Decision(str(first.data["decision"])), str(first.data["reason"]), str(first.data["by"]))
 
 
-def unanswered(result: Mapping[str, object] | None) -> dict[str, object] | None:
-    """The result of an experiment whose driver died while it waited, as it is now; None where it did not wait."""
+def interrupted(result: Mapping[str, object] | None, ledger: Sequence[Event]) -> dict[str, object] | None:
+    """The result of an experiment whose driver died while it waited, as it is now; None where it did not wait.
+
+    Args:
+        result: As the driver left it.
+        ledger: The experiment's events, in order.
+    """
     approval = cast("Mapping[str, object] | None", (result or {}).get("approval"))
     if result is None or approval is None or approval["state"] != WAITING:
         return None
-    return {**result, "approval": {**approval, "state": UNANSWERED}}
+    notes = [event for event in ledger if event.kind is EventKind.NOTE]
+    since = notes[max((i for i, note in enumerate(notes) if note.step == ASKED), default=0) :]
+    breach = next((note for note in since if note.step == BREACH), None)
+    if breach is not None:
+        reasons = reasons_of_breach(
+            str(breach.data["reason"]), str(result["verdict"]), result["decidedAtScrape"]
+        )
+        return {
+            **result,
+            "verdict": Verdict.ROLL_BACK.value,
+            "reasons": list(reasons),
+            "decidedAtScrape": breach.data["scrape"],
+            "approval": {**approval, "state": BREACHED},
+        }
+    answer = next((note.data for note in since if note.step == ANSWERED), None)
+    if answer is None:
+        return {**result, "approval": {**approval, "state": UNANSWERED}}
+    return {**result, "approval": {**approval, "state": ANSWERS[Decision(str(answer["decision"]))], **answer}}
 
 
 class Approvals:

@@ -28,7 +28,7 @@ it. A worker that lives reports itself what its process did, hence the patience 
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -251,6 +251,9 @@ class FlowRunRecovery:
                 flow_runs.give_back_turn(str(turn))
 
     def _why_lost(self, flow_runs: FlowRuns, run: FlowRun) -> str | None:
+        if run.driver is not None and self._lives(run.driver) is False and self._processes.is_running(run.id):
+            # Somebody had it retried: the label is of the attempt before, until this one says who drives.
+            run = replace(run, driver=None)
         return why_lost(run, self._evidence(flow_runs, run), datetime.now(UTC))
 
     def _evidence(self, flow_runs: FlowRuns, run: FlowRun) -> Evidence:

@@ -76,11 +76,17 @@ class Recoveries:
         self._of_loads = of_loads
         self._of_flow_runs = of_flow_runs
 
-    def recover(self) -> Recovered:
-        """Repair what lost drivers, silent hosts and dead flow processes left, everywhere. Twice is once."""
+    def recover(self, *, wait_for_stopping: bool = True) -> Recovered:
+        """Repair what lost drivers, silent hosts and dead flow processes left, everywhere. Twice is once.
+
+        Args:
+            wait_for_stopping: Give a driver that was asked to stop the time to do so; without it, it is left alone.
+        """
         flow_runs, unseen = self._flow_runs()
         return Recovered(
-            self._of_experiments().recover() if self._experiments.unfinished() else (),
+            self._of_experiments().recover(wait_for_stopping=wait_for_stopping)
+            if self._experiments.unfinished()
+            else (),
             self._of_deployments().recover(),
             self._of_loads().recover() if self._loads.unfinished() else (),
             flow_runs,

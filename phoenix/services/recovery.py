@@ -8,7 +8,7 @@ stopped. Doing it twice is doing it once, and what has a live driver is left alo
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from phoenix.adapters.ports import Host
@@ -17,10 +17,11 @@ from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind, ExperimentRecord
-from phoenix.services.approvals import answer_to, unanswered
+from phoenix.services.approvals import answer_to, interrupted
 from phoenix.services.concurrency import everywhere
 from phoenix.services.experiments import Experiments
 from phoenix.services.run import cleaning, promoting, rolling_back
+from phoenix.services.run.beating import beating
 from phoenix.services.run.context import Run
 from phoenix.services.run.ending import outcome_without_promotion, with_owed
 
@@ -152,7 +153,8 @@ class Recovery:
         """End it as its only driver; `unjudged` is the ending without a verdict."""
         run = self._experiments.take_over(record)
         try:
-            ended = self._end_driven(record, run, why, unjudged)
+            with beating(run):
+                ended = self._end_driven(record, run, why, unjudged)
         except BaseException:
             self._store.drive(record.id, None)
             raise
@@ -163,16 +165,23 @@ class Recovery:
         everywhere(run.hosts, lambda host: _take(run, host))
         settled = self._settle_promotion(run, record)
         cleaning.clean_up(run)
+        record = self._answered(record)
         phase, outcome, words = self._ending(record, run, settled, why)
         if phase is Phase.STOPPED and unjudged is Phase.FAILED:
             phase, outcome = Phase.FAILED, Outcome.NONE
             self._store.append(
                 run.id, EventKind.FAILED, "run", {"error": words, "actor": DependencyError.actor}
             )
-        if result := unanswered(record.result):
-            self._store.save_result(record.id, result)
         self._store.finish(record.id, phase, outcome, with_owed(words, run))
         return phase
+
+    def _answered(self, record: ExperimentRecord) -> ExperimentRecord:
+        """The record, with what its ledger says became of the question that its driver died with."""
+        result = interrupted(record.result, self._store.events(record.id))
+        if result is None:
+            return record
+        self._store.save_result(record.id, result)
+        return replace(record, result=result)
 
     def _settle_promotion(self, run: Run, record: ExperimentRecord) -> Outcome | None:
         """PROMOTED where production was switched on every host, the pipeline lives, and nobody wanted it back."""

@@ -14,7 +14,7 @@ HIDDEN = "c2VjcmV0"
 
 
 def at(url: str | None) -> PrefectBlocks:
-    return PrefectBlocks(lambda: url, {})
+    return PrefectBlocks(lambda: url, lambda _: {})
 
 
 def test_without_a_server_it_is_said_what_to_set():

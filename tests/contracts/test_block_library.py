@@ -39,7 +39,7 @@ def library(request: pytest.FixtureRequest) -> Library:
 
         return Library(fake, saves)
     url = request.getfixturevalue("prefect_server")
-    return Library(PrefectBlocks(lambda: url, {}), lambda name, block: save(url, name, block))
+    return Library(PrefectBlocks(lambda: url, lambda _: {}), lambda name, block: save(url, name, block))
 
 
 def test_a_host_behind_ssh_comes_back_with_what_logs_in(library):

@@ -1,16 +1,19 @@
 """A person is asked whether to promote; both variants are measured meanwhile, and a breach takes the verdict back."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
-from phoenix.domain.errors import StateError
+from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.phases import Decision, Outcome, Phase
+from phoenix.domain.record import EventKind
 from phoenix.domain.samples import Variant
-from phoenix.services.approvals import ANSWERED, ASKED, Approvals
+from phoenix.services.approvals import ANSWERED, ASKED, BREACH, Approvals
 from phoenix.services.run import approving, cleaning, deciding, deploying, judging, loading, measuring
 from phoenix.services.run.ending import ended
-from tests.support.fleet_runs import FleetRuns
+from tests.support.fleet_runs import INTERVAL, FleetRuns
 
 HOSTS = ("local://a", "local://b")
 LONG = {"timeLimit": "2h"}
@@ -138,8 +141,11 @@ def test_measuring_goes_on_while_it_waits_and_the_leases_are_kept(fleet):
     assert {s.host for s in meanwhile} == set(HOSTS)
     assert all(s.baseline.values and s.candidate.values for s in meanwhile)
     assert held == [run.id, run.id]
-    times = [s.at_seconds for s in fleet.experiments.scrapes(run.id) if s.host == HOSTS[0]]
-    assert times == sorted(times)
+    taken = [s for s in fleet.experiments.scrapes(run.id) if s.host == HOSTS[0]]
+    assert [s.number for s in taken] == list(range(1, len(taken) + 1))
+    # Which the schedule of these fleets, that stands still while a scrape is taken, shows to one interval.
+    steps = [after.at_seconds - before.at_seconds for before, after in pairwise(taken)]
+    assert all(step > -INTERVAL.total_seconds() for step in steps)
 
 
 def test_whoever_has_the_scrapes_gets_the_verdict_that_was_asked_about(fleet):
@@ -322,3 +328,74 @@ def test_a_driver_that_dies_after_the_answer_no_leaves_it_declined(fleet):
     answering(fleet, Decision.DECLINE)()
     fleet.recover()
     assert fleet.record(run).outcome is Outcome.DECLINED
+    assert approval_of(fleet, run)["state"] == "declined"
+
+
+def test_a_driver_that_dies_after_a_breach_leaves_nothing_to_promote(fleet):
+    run = begin(fleet)
+    lost_while_waiting(fleet, run)
+    fleet.experiments.append(run.id, EventKind.NOTE, BREACH, {"reason": "it leaks", "scrape": 40})
+    fleet.recover()
+    record = fleet.record(run)
+    assert (record.phase, record.outcome) == (Phase.COMPLETED, Outcome.ROLLED_BACK)
+    assert (record.result["verdict"], record.result["decidedAtScrape"]) == ("ROLL_BACK", 40)
+    assert record.result["reasons"][0] == "breached while waiting for the approval: it leaks"
+    assert approval_of(fleet, run)["state"] == "breached"
+    with pytest.raises(StateError, match="its verdict is ROLL_BACK"):
+        fleet.verbs_of_runs().open_promotion("fleet", "it was good")
+
+
+def test_an_answer_that_comes_with_the_last_look_is_heard(fleet):
+    run = begin(fleet, approval={**SHORT, "otherwise": "promote"})
+    deploying.take_hosts(run, Phase.DEPLOYING)
+    deploying.deploy(run, Variant.BASELINE)
+    deploying.deploy(run, Variant.CANDIDATE)
+    measuring.collect(run, lambda _number, _comparison: None)
+    asked = judging.conclude(run)
+    approving.await_approval(run, asked, last_look=answering(fleet, Decision.DECLINE))
+    (answer,) = fleet.notes(run, ANSWERED)
+    assert (answer["decision"], answer["by"]) == ("decline", "ops@laptop")
+
+
+def store_away(fleet: FleetRuns, times: int) -> Callable[[], object]:
+    """From now on the store does not answer the next heartbeats."""
+
+    def act() -> None:
+        left = iter(range(times))
+
+        def before(verb: str, _arguments: tuple) -> None:
+            if verb == "beat" and next(left, None) is not None:
+                raise DependencyError("The database cannot be used.", code="store_unavailable")
+
+        fleet.ledger_of_runs.before = before
+
+    return act
+
+
+def test_a_store_that_is_away_for_a_moment_is_no_breach(fleet):
+    run = begin(fleet)
+    when_waiting(fleet, store_away(fleet, 5), scrapes=5)
+    told = fleet.ledger_of_runs.after
+    scraped: list[int] = []
+
+    def after(verb: str, arguments: tuple) -> None:
+        told(verb, arguments)
+        if verb == "add_scrapes" and fleet.record(run).phase is Phase.AWAITING_APPROVAL:
+            scraped.append(1)
+            if len(scraped) == 12:
+                answering(fleet, Decision.PROMOTE)()
+
+    fleet.ledger_of_runs.after = after
+    drive(run)
+    assert fleet.record(run).outcome is Outcome.PROMOTED
+    assert fleet.notes(run, "breach") == []
+
+
+def test_a_store_that_stays_away_fails_the_run_and_judges_nothing(fleet, monkeypatch):
+    monkeypatch.setattr(type(begin(fleet)), "lease_lifetime", timedelta(seconds=0.2))
+    run = fleet.opened(fleet.experiments.get("fleet"))
+    when_waiting(fleet, store_away(fleet, 10**9), scrapes=5)
+    with pytest.raises(DependencyError, match="database"):
+        drive(run)
+    assert fleet.notes(run, "breach") == []
+    assert fleet.record(run).result["verdict"] == "PROMOTE"

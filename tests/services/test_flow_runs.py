@@ -235,3 +235,15 @@ def test_a_server_that_does_not_answer_says_of_nobody_that_he_waits(arena):
     assert arena.recovery.waits_for("exp-1a2b3c4d") is True
     arena.server.is_silent = True
     assert arena.recovery.waits_for("exp-1a2b3c4d") is None
+
+
+def test_a_run_that_is_retried_is_not_held_for_lost_by_the_driver_of_its_last_attempt():
+    server, gone = FakeFlowRuns(), Driver("here", 8, 1)
+    server.add(FlowRun("run-1", "a-run", "experiment", RUNNING, timedelta(0), gone))
+    processes = FakeFlowProcesses(running={"run-1"})
+    recovery = FlowRunRecovery(
+        lambda: server, FakeExperimentStore(), lambda _: False, lambda _: False, processes
+    )
+    assert recovery.recover() == ()
+    processes.running.clear()
+    assert [repair.ended for repair in recovery.recover()] == [FlowEnd.CRASHED]

@@ -1,4 +1,6 @@
-"""Experiments over hosts in memory, fast: a scrape every 20 ms, and every host can be made to fail or to fall silent."""
+"""Experiments over hosts in memory, fast: a scrape as soon as the last one is taken, and every host can be made to fail
+or to fall silent.
+"""
 
 import secrets
 import time
@@ -6,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 from phoenix.adapters.archive import Archive
 from phoenix.adapters.ports import RunningCollector
@@ -14,6 +17,7 @@ from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.processes import Process
 from phoenix.domain.record import EventKind, ExperimentRecord
 from phoenix.services.experiments import Experiments
+from phoenix.services.measuring.ticker import Ticker
 from phoenix.services.recovery import Recovery
 from phoenix.services.run.context import Run
 from tests.support.experiments import QUICK
@@ -22,6 +26,22 @@ from tests.support.hooked import Hooked
 
 INTERVAL = timedelta(milliseconds=20)
 NGINX = 41
+
+
+class _Patience:
+    """The time of a schedule that leaves no tick out, however slow the machine is: it goes on while it is waited for only."""
+
+    def __init__(self, halted: Event) -> None:
+        self._halted = halted
+        self._now = 0.0
+
+    def clock(self) -> float:
+        return self._now
+
+    def wait(self, seconds: float) -> bool:
+        is_halted = self._halted.wait(min(seconds, INTERVAL.total_seconds()))
+        self._now += 0.0 if is_halted else seconds
+        return is_halted
 
 
 class FleetRuns(Fleet):
@@ -63,6 +83,13 @@ class FleetRuns(Fleet):
         }
         run.spec = run.spec.model_copy(update=quick)
         run.document = run.document.model_copy(update={"spec": run.spec})
+
+        def schedule() -> Ticker:
+            time_of_its_own = _Patience(run.halted)
+            return Ticker(INTERVAL, time_of_its_own, time_of_its_own.clock)  # type: ignore[arg-type]
+
+        run.schedule = schedule  # type: ignore[method-assign]
+        run.ticker = schedule()
         return run
 
     def recorded(self, **changes: object) -> ExperimentRecord:

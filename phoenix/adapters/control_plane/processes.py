@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from phoenix.adapters.bound_processes import start_bound
 from phoenix.adapters.drivers import process as living_process
 from phoenix.adapters.machines import durable
@@ -50,6 +52,14 @@ class PartProcess:
         """Its exit code; None while it runs."""
         return self._process.poll()
 
+    def listens(self, port: int) -> bool:
+        """Whether it is this process that listens on a TCP port."""
+        try:
+            sockets = psutil.Process(self.pid).net_connections("tcp")
+        except psutil.Error:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets)
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; nothing where it is gone."""
         self._process.send_signal(number)
@@ -69,7 +79,10 @@ class PartProcess:
 
     def last_words(self) -> str:
         """The end of what it said, since it started."""
-        size = self._log.stat().st_size
+        try:
+            size = self._log.stat().st_size
+        except OSError:
+            return ""
         said = durable.read_tail(self._log, max(0, min(_TAIL_BYTES, size - self._begin)))
         return "\n".join([line.rstrip() for line in said.splitlines() if line.strip()][-_LAST_LINES:])
 
@@ -79,7 +92,7 @@ def keep_small(log: Path) -> None:
 
     Its writer appends, so it goes on at the beginning; what it says between the copy and the cut is lost.
     """
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # on a full disk it stays as it is: no reason to let go of everything
         if log.stat().st_size > LOG_BYTES:
             shutil.copyfile(log, aside(log))
             aside(log).chmod(0o600)

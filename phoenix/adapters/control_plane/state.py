@@ -1,7 +1,5 @@
 """What the supervisor of the control plane says of itself: one file, worth something only while that process lives."""
 
-import fcntl
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from phoenix.adapters import drivers
+from phoenix.adapters.alone import alone
 from phoenix.adapters.machines import durable
 from phoenix.domain.record import Driver
 
@@ -119,25 +118,13 @@ def write(home: Path, control_plane: ControlPlane) -> None:
 @contextmanager
 def held_alone(home: Path) -> Generator[bool]:
     """Whether we are the only supervisor of this state folder, for as long as the context lasts; the kernel ends it with us."""
-    durable.make_folder(home)
-    handle = os.open(home / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield _take(handle)
-    finally:
-        os.close(handle)
+    with alone(home / _LOCK_FILE) as is_ours:
+        yield is_ours
 
 
 def remove(home: Path) -> None:
     """Take the file away, as the last thing that a supervisor does."""
     (home / STATE_FILE).unlink(missing_ok=True)
-
-
-def _take(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _read(home: Path) -> ControlPlane | None:

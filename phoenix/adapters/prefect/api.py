@@ -122,8 +122,8 @@ def _answer(response: HTTPResponse) -> Answer:
 
 
 def _credentials(environ: Mapping[str, str]) -> dict[str, str]:
-    if key := environ.get("PREFECT_API_KEY"):
-        return {"Authorization": f"Bearer {key}"}
     if pair := environ.get("PREFECT_API_AUTH_STRING"):
         return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+    if key := environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
     return {}

@@ -31,10 +31,10 @@ class PrefectBlocks:
 
     Args:
         url: The value of PREFECT_API_URL; None where there is no server.
-        environ: Where the server's credentials are.
+        environ: Where the credentials for a server of that URL are.
     """
 
-    def __init__(self, url: Callable[[], str | None], environ: Mapping[str, str]) -> None:
+    def __init__(self, url: Callable[[], str | None], environ: Callable[[str], Mapping[str, str]]) -> None:
         self._url = url
         self._environ = environ
 
@@ -88,7 +88,7 @@ class PrefectBlocks:
                 code="no_prefect_server",
                 hint="set PREFECT_API_URL to the server's API, or start one: phoenix up",
             )
-        return PrefectApi(url, self._environ, PATIENCE_SECONDS)
+        return PrefectApi(url, self._environ(url), PATIENCE_SECONDS)
 
 
 def _documents(

@@ -21,6 +21,8 @@ START_PATIENCE_SECONDS = 120
 
 _OF_ANOTHER_SERVER = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_UI_URL")
 
+_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105 - the name of a variable
+
 _LEASES = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
 
 _FOR_ONE_FLOW = {
@@ -69,7 +71,8 @@ def server_command(port: int) -> tuple[str, ...]:
     """A server in one process: `prefect server start` would be two, of which the kernel ends one with us."""
     application = ("--factory", "prefect.server.api.server:create_app")
     address = ("--host", LOOPBACK, "--port", str(port))
-    how = ("--log-level", "error", "--lifespan", "on")
+    # One process, whatever WEB_CONCURRENCY says: children of it would outlive whoever holds it.
+    how = ("--workers", "1", "--log-level", "error", "--lifespan", "on")
     return (sys.executable, "-P", "-m", "uvicorn", *application, *address, *how)
 
 
@@ -104,10 +107,26 @@ def without_another_server(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in _OF_ANOTHER_SERVER}
 
 
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Nobody's proxy leads to this machine."""
+
+
+def of_own_server(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a client of a server that we started: what is for others is left out.
+
+    Its password, if it has one, is known; a proxy, if one is named, is not asked for this machine.
+    """
+    known = {"PREFECT_API_AUTH_STRING": password} if (password := environ.get(_PASSWORD)) else {}
+    spared = ",".join(
+        filter(None, (environ.get("no_proxy") or environ.get("NO_PROXY"), LOOPBACK, "localhost"))
+    )
+    return {**without_another_server(environ), **known, "NO_PROXY": spared, "no_proxy": spared}
+
+
 def is_healthy(url: str) -> bool:
     """Whether the server at this API URL of this machine answers."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as response:  # noqa: S310 - our own loopback address
+        with _DIRECTLY.open(f"{url}/health", timeout=5) as response:
             return json.load(response) is True
     except (urllib.error.URLError, OSError, HTTPException, ValueError):
         return False

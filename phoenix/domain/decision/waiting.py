@@ -74,11 +74,22 @@ def taken_back(asked: Comparison, breach: str, scrape: int) -> Comparison:
         breach: What was breached, in words.
         scrape: Number of the scrape of the run at which it was.
     """
-    reasons = (
-        f"breached while waiting for the approval: {breach}",
-        f"until then the verdict was {asked.verdict}, since scrape {asked.decided_at_scrape}",
-    )
+    reasons = reasons_of_breach(breach, asked.verdict, asked.decided_at_scrape)
     return replace(asked, verdict=Verdict.ROLL_BACK, reasons=reasons, decided_at_scrape=scrape)
+
+
+def reasons_of_breach(breach: str, verdict: str, decided_at: object) -> tuple[str, str]:
+    """Why a verdict does not stand any more.
+
+    Args:
+        breach: What was breached, in words.
+        verdict: What was asked about.
+        decided_at: Number of the scrape that it was said at.
+    """
+    return (
+        f"breached while waiting for the approval: {breach}",
+        f"until then the verdict was {verdict}, since scrape {decided_at}",
+    )
 
 
 def _against(comparison: Comparison) -> tuple[str, ...]:

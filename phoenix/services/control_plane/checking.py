@@ -7,6 +7,7 @@ from pathlib import Path
 from phoenix.adapters.control_plane import state
 from phoenix.adapters.free_ports import is_free
 from phoenix.adapters.prefect.api import PrefectApi
+from phoenix.adapters.prefect.server import of_own_server
 from phoenix.adapters.store.looking import is_migrated, place_of
 from phoenix.domain.errors import PhoenixError
 from phoenix.services.control_plane.checking_server import look_at_server
@@ -135,7 +136,7 @@ class Checking:
             prefect_database(self.environ)
         )
         is_ours = running is not None and running.api_url == url
-        environ = self.environ if not is_ours else {**self.environ, "PREFECT_API_KEY": ""}
+        environ = of_own_server(self.environ) if is_ours else self.environ
         return list(
             look_at_server(
                 PrefectApi(url, environ, patience_seconds=5),

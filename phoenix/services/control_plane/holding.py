@@ -64,7 +64,11 @@ class Held:
 
     def start(self) -> None:
         """Start its process."""
-        self._process = PartProcess(self.part.command, self.part.environment, self._log)
+        try:
+            self._process = PartProcess(self.part.command, self.part.environment, self._log)
+        except OSError as fault:  # no memory, no room: it is tried again like one that died
+            self._died(f"it could not be started: {fault}")
+            return
         self._become(PartState.STARTING)
         self._look_whether_ready()
 
@@ -120,8 +124,11 @@ class Held:
         return PAUSES[min(self._deaths_in_a_row, len(PAUSES)) - 1]
 
     def _look_whether_ready(self) -> None:
-        if self.part.is_ready is not None and self.part.is_ready():
+        if self.part.is_ready is not None and self._listens() and self.part.is_ready():
             self._become(PartState.RUNNING)
+
+    def _listens(self) -> bool:
+        return self.part.port is None or (self._process is not None and self._process.listens(self.part.port))
 
     def _ended(self, code: int) -> bool:
         if code == 0 and not self.part.stays:

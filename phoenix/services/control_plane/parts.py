@@ -40,6 +40,7 @@ class Part:
         is_ready: Whether it does its work by now; asked again and again while it starts. None: when it has ended.
         patience: How long it may take to be ready, s.
         url: Where people or programs find it.
+        port: Where it listens; None where it does not. Another program that answers there does not make it ready.
         has_flow_runs: It started flow runs, which are to end before it does.
     """
 
@@ -50,6 +51,7 @@ class Part:
     is_ready: Callable[[], bool] | None
     patience: float
     url: str | None = None
+    port: int | None = None
     has_flow_runs: bool = False
 
     @property
@@ -140,7 +142,7 @@ def client_environment(
 ) -> dict[str, str]:
     """The environment of what uses the server: with our own one, nothing of the user's that leads to another."""
     own = {
-        **server.without_another_server(environ),
+        **server.of_own_server(environ),
         "PREFECT_HOME": str((home / "prefect").absolute()),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
@@ -167,6 +169,7 @@ def _server(folder: Path, port: int, environ: Mapping[str, str]) -> Part:
         is_ready=lambda: server.is_healthy(url),
         patience=PATIENCE_SECONDS,
         url=url.removesuffix("/api"),
+        port=port,
     )
 
 

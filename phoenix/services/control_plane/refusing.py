@@ -51,10 +51,16 @@ def refuse_url(url: str) -> None:
     Raises:
         SpecError: It is none, or holds a password.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = urlsplit("")
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        shown = "What was given" if "@" in url else repr(url)  # before an @ may stand a password
         raise SpecError(
-            f"{url!r} is no address of a Prefect server.",
+            f"{shown} is no address of a Prefect server.",
             code="invalid_prefect_url",
             hint="it looks like http://127.0.0.1:4200/api",
         )

@@ -28,6 +28,8 @@ DOWN_SECONDS = 120.0
 
 Say = Callable[[str], None]
 
+_PASSING = (state.Stage.STARTING, state.Stage.STOPPING)
+
 
 class ControlPlanes:
     """The control plane of one state folder.
@@ -51,6 +53,16 @@ class ControlPlanes:
     def running(self) -> state.ControlPlane | None:
         """How it stands; None where it does not run."""
         return state.running(self._home)
+
+    def settled(self, say: Say) -> state.ControlPlane | None:
+        """How it stands when it neither starts nor ends any more; None where it does not run."""
+        told = ""
+        while (found := self.running()) is not None and found.stage in _PASSING:
+            if found.words not in ("", told):
+                told = found.words
+                say(told)
+            time.sleep(0.1)
+        return found
 
     def hold(self, wanted: Wanted, call: Call, say: Say) -> None:
         """Start it and hold it up, in this process, until called; see `Supervisor.run`.
@@ -137,6 +149,8 @@ class ControlPlanes:
                 found = self.running()
                 if found is not None and found.stage is state.Stage.READY:
                     return found
+                if ended and (other := self.settled(say)) is not None:
+                    return other  # somebody started it at the same moment
                 if ended:
                     raise DependencyError(
                         "The control plane did not come up.", hint=f"its logs are in {self.logs}"

@@ -17,9 +17,19 @@ from phoenix.domain.decision.waiting import breaches, breaches_of_all, stretch_s
 from phoenix.domain.decision.watch import MOST_UNREAD, WATCH_WARMUP
 from phoenix.domain.durations import format_duration
 from phoenix.domain.errors import DependencyError, PhoenixError
-from phoenix.domain.phases import Decision, OnPromote, Phase
+from phoenix.domain.phases import OnPromote, Phase
 from phoenix.domain.samples import Scrape, Variant
-from phoenix.services.approvals import ANSWERED, ASKED, UNANSWERED, WAITING, Answer, answer_to
+from phoenix.services.approvals import (
+    ANSWERED,
+    ANSWERS,
+    ASKED,
+    BREACH,
+    BREACHED,
+    UNANSWERED,
+    WAITING,
+    Answer,
+    answer_to,
+)
 from phoenix.services.concurrency import open_everywhere
 from phoenix.services.measuring.measurement import Measurement
 from phoenix.services.run import measuring
@@ -27,6 +37,7 @@ from phoenix.services.run.context import Run, RunStopped
 from phoenix.services.run.deploying import first_death, withdraw
 from phoenix.services.run.judging import save
 from phoenix.services.run.loading import load_fault
+from phoenix.services.run.outages import STORE_UNAVAILABLE, Outage
 
 TIME_LIMIT = "the time limit"
 """Who answers when nobody does."""
@@ -41,7 +52,10 @@ def is_asked(run: Run, comparison: Comparison) -> bool:
 
 
 def await_approval(
-    run: Run, comparison: Comparison, on_asked: Callable[[datetime], object] = lambda _deadline: None
+    run: Run,
+    comparison: Comparison,
+    on_asked: Callable[[datetime], object] = lambda _deadline: None,
+    last_look: Callable[[], object] = lambda: None,
 ) -> Comparison:
     """Ask, where the spec says so, and wait.
 
@@ -49,6 +63,7 @@ def await_approval(
         run: The run.
         comparison: What was concluded.
         on_asked: Told until when, as soon as an answer is heeded.
+        last_look: Called before the time limit answers: an answer that was given in time may not have reached us yet.
 
     Returns:
         The comparison as it stands after the wait: that which was asked about, or ROLL_BACK after a breach. The answer
@@ -67,12 +82,14 @@ def await_approval(
         question.save(UNANSWERED)
         raise
     except PhoenixError as lost:
+        if lost.code == STORE_UNAVAILABLE:
+            raise  # our own book is away: that says nothing about the candidate
         # A host that cannot be measured, or that somebody else took: what is not measured did not hold.
         breach = str(lost)
     if breach:
         return _take_back(run, question, breach)
-    answer = _answer(run)
-    question.save("approved" if answer.decision is Decision.PROMOTE else "declined", answer)
+    answer = _answer(run, last_look)
+    question.save(ANSWERS[answer.decision], answer)
     return comparison
 
 
@@ -116,9 +133,13 @@ def _ask(run: Run, comparison: Comparison) -> _Question:
     return question
 
 
-def _answer(run: Run) -> Answer:
+def _answer(run: Run, last_look: Callable[[], object]) -> Answer:
     """What stands; the default where nobody answered in time, and in the race with a person the one who was first."""
-    if (answer := answer_to(run.store, run.id)) is None:
+    answer = answer_to(run.store, run.id)
+    if answer is None:
+        last_look()
+        answer = answer_to(run.store, run.id)
+    if answer is None:
         approval = run.spec.approval
         reason = f"nobody answered within {format_duration(approval.time_limit)}"
         run.note(ANSWERED, Answer(approval.otherwise, reason, TIME_LIMIT).facts())
@@ -147,19 +168,22 @@ def _measure(run: Run, question: _Question, stretch: int) -> str | None:
     design = run.design()
     length = stretch_scrapes(design)
     history: list[Scrape] = []
+    outage = Outage(run.lease_lifetime)
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(len(run.hosts), "wait"))
         measurements = _open(run, stack)
         first = 0
         while True:
             tick = run.ticker.wait()
-            run.check_stop()
-            if _is_over(run, question):
-                return ""
             first = first or tick.number
             number = tick.number - first + 1
-            scrapes = _scrape(run, measurements, threads, number)
-            run.store.add_scrapes(run.id, [replace(scrape, number=tick.number) for scrape in scrapes])
+            scrapes: list[Scrape] = []
+            with outage.borne():
+                run.check_stop()
+                if _is_over(run, question):
+                    return ""
+                scrapes = _scrape(run, measurements, threads, number)
+                run.store.add_scrapes(run.id, [replace(scrape, number=tick.number) for scrape in scrapes])
             history += scrapes
             question.scrape = tick.number
             is_last = number >= length
@@ -219,9 +243,9 @@ def _over_everything(run: Run, last_scrape: int) -> tuple[str, ...]:
 
 
 def _take_back(run: Run, question: _Question, breach: str) -> Comparison:
-    # What does harm goes at once, before anybody is told and anything is written about it.
+    # Whoever finishes this, if we die here, must not find a candidate that may be promoted.
+    run.note(BREACH, {"reason": breach, "scrape": question.scrape})
     withdraw(run, Variant.CANDIDATE)
     question.comparison = taken_back(question.comparison, breach, question.scrape)
-    question.save("breached")
-    run.note("breach", {"reason": breach, "scrape": question.scrape})
+    question.save(BREACHED)
     return question.comparison

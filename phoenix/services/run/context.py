@@ -80,10 +80,14 @@ class Run:
         self.sessions: dict[str, ExitStack] = {}
         self.halted = Event()
         self.gives_up = Event()
-        self.ticker = Ticker(self.spec.scrape_interval, self.halted)
+        self.ticker = self.schedule()
         self._halt_reason = ""
         self._keeper = LeaseKeeper()
         self._stopped: RunStopped | None = None
+
+    def schedule(self) -> Ticker:
+        """A schedule of scrapes that begins with its first one."""
+        return Ticker(self.spec.scrape_interval, self.halted)
 
     def halt(self, reason: str) -> None:
         """Ask the run to end at its next look. Not inside a signal handler: setting an event may wait for itself."""

@@ -33,7 +33,7 @@ def collect(run: Run, on_scrape: OnScrape) -> None:
         ThreadPoolExecutor(len(run.hosts), "scrape") as threads,
         open_everywhere(run.hosts, lambda host: measurement(run, host)) as measurements,
     ):
-        run.ticker = ticker = Ticker(run.spec.scrape_interval, run.halted)
+        run.ticker = ticker = run.schedule()
         history: list[Scrape] = []
         is_aligned = is_measuring = False
         for tick in ticker.ticks(run.spec.last_scrape()):

@@ -15,7 +15,6 @@ from phoenix.domain.samples import Scrape
 from phoenix.manifests.plan import lifetime
 from phoenix.services.concurrency import open_everywhere
 from phoenix.services.measuring.measurement import Measurement
-from phoenix.services.measuring.ticker import Ticker
 from phoenix.services.run import promoting
 from phoenix.services.run.context import Run
 
@@ -46,7 +45,7 @@ def watch(
     """
     run.enter(Phase.WATCHING)
     rounds = WATCH_WARMUP + (soak_scrapes if is_soak else watch_scrapes)(run.spec)
-    ticker = Ticker(run.spec.scrape_interval, run.halted)
+    ticker = run.schedule()
     design = run.design(hosts)
     history: list[Scrape] = []
     switched = {host.name: promoting.pid_on(run, host) for host in hosts}
