@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import time_budget
 from tests.support.leftovers import processes_using
+from tests.support.time_budget import OUT_OF_TIME
 from tests.support.waiting import eventually
 
 REQUIRE_ALL = os.environ.get("PHOENIX_TEST_REQUIRE") == "all"
 
 
-def pytest_configure():
-    """Heed what a background job's shell, or nohup, has its children ignore: the tests' commands would inherit it."""
+def pytest_configure(config: pytest.Config):
+    """Keep to the time there is, and heed what a background job's shell, or nohup, has its children ignore.
+
+    The tests' commands would inherit it.
+    """
+    config.pluginmanager.register(time_budget.from_environment())
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -76,7 +82,10 @@ def vm_hosts(vm_host_pool):
 def pytest_runtest_makereport(item, call):
     """Where everything must be there, a skip for want of something is a failure; its reason is kept."""
     report = yield
-    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+    is_wanting = (
+        report.skipped and not hasattr(report, "wasxfail") and OUT_OF_TIME not in str(report.longrepr)
+    )
+    if REQUIRE_ALL and is_wanting:
         report.outcome = "failed"
         report.longrepr = f"skipped although PHOENIX_TEST_REQUIRE=all: {report.longrepr[2]}"
     return report
