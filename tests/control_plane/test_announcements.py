@@ -171,4 +171,4 @@ def test_the_example_automation_runs_on_a_breach(control_plane, tmp_path):
             PrefectEvents(control_plane.api_url, {}).send([breach])
             return client.read_work_pool(pool).is_paused
 
-        eventually(is_paused, seconds=60, what="the automation to pause the pool")
+        eventually(is_paused, seconds=300, what="the automation to pause the pool")

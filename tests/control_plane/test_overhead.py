@@ -33,7 +33,9 @@ def test_a_first_run_without_a_server_says_what_it_waits_for(home, tmp_path, mon
         command = subprocess.Popen([PHOENIX, *arguments], stdout=said, stderr=said)
         try:
             eventually(
-                lambda: "its flow has not begun" in words.read_text(), seconds=60, what="words about the wait"
+                lambda: "its flow has not begun" in words.read_text(),
+                seconds=300,
+                what="words about the wait",
             )
             assert "a Prefect server of its own starts first" in words.read_text()
             assert "half a minute" in words.read_text()

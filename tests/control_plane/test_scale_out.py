@@ -137,7 +137,7 @@ def assert_no_zombies(site: Site, records: list[ExperimentRecord]) -> None:
         ours = {record.id for record in records}
         return [run.state.name for run in runs if ours & set(run.tags)]
 
-    eventually(lambda: states() == ["Completed"] * len(records), seconds=60, what="all flow runs to be over")
+    eventually(lambda: states() == ["Completed"] * len(records), seconds=300, what="all flow runs to be over")
 
 
 def assert_no_deadlock(url: str) -> None:

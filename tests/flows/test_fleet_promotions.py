@@ -68,7 +68,7 @@ def await_stage_two(experiment: str, kind: EventKind) -> None:
         events = compose().store.events(experiment)
         return sum(e.kind is kind and e.step.startswith("promote@") for e in events) == len(HOSTS)
 
-    eventually(reached, seconds=60, what=f"{kind} of every hand-over")
+    eventually(reached, seconds=300, what=f"{kind} of every hand-over")
 
 
 def test_a_breach_in_stage_two_takes_all_four_back(fleet, tmp_path):
