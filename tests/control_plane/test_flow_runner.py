@@ -80,7 +80,7 @@ def test_a_flow_that_fails_ends_with_1_and_says_why(doors):
 
 def test_a_stop_and_an_interrupt_end_it_cleanly(doors):
     name = f"stops-{kind_of(doors)}"
-    record = doors.recorded(name, minimumScrapes=500, maximumDuration="10m")
+    record = doors.recorded(name, minimumScrapes=500, maximumDuration="20m")
     process = doors.runner.start("experiment", record.id)
     eventually(
         lambda: doors.phoenix.store.get(record.id).phase in (Phase.WARMING_UP, Phase.MEASURING), seconds=240

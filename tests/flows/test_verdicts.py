@@ -82,7 +82,8 @@ def test_a_lost_critical_process_rolls_back_at_once(home, dropping, wish, outcom
     assert ended.code == 10, ended.err
     found = ended.document
     assert (found["verdict"], found["outcome"], found["phase"]) == ("ROLL_BACK", outcome, "completed")
-    assert WARMUP < found["decidedAtScrape"] <= WARMUP + 3
+    assert found["decidedAtScrape"] > WARMUP
+    assert found["scrapes"] <= 3  # that were taken: on a busy machine some are left out
     assert any("critical process nginx" in reason and "quiet.yaml" in reason for reason in found["reasons"])
     assert "nginx" in {missed["name"] for missed in found["critical"]["missed"]}
     assert_gone(home, found)
@@ -109,11 +110,13 @@ def _waits(record) -> bool:
 def against_itself(home, files, dropping):
     """The baseline against itself; while it measures, others want what they must not have, or have to wait for."""
     baseline = {"pipeline": "process-baseline-v1"}
-    command = run(write_spec(files, "itself", candidate=baseline))
-    first = await_phase("measuring")
-    scraped = len(compose().store.scrapes(first.id))
+    # Long enough for the other to begin meanwhile, which takes a slow machine half a minute.
+    command = run(write_spec(files, "itself", candidate=baseline, minimumScrapes=40, maximumDuration="4m"))
+    first = await_phase("deploying", "starting_load", "warming_up", "measuring")
     queued = run(write_spec(files, "queued"))
     eventually(lambda: _waits(newest()), what="the other to queue")
+    eventually(lambda: compose().store.get(first.id).phase is Phase.MEASURING, what="the first to measure")
+    scraped = len(compose().store.scrapes(first.id))
     during = compose().store.get(first.id)
     deleted = phoenix("experiment", "delete", "itself")
     listed = phoenix("experiment", "list", "-o", "json")

@@ -96,6 +96,7 @@ class FleetRuns(Fleet):
         spec = {
             **QUICK,
             "targets": list(self.fakes),
+            "scrapeInterval": "1s",
             "load": None,
             "criticalProcesses": ["^nginx$"],
             **changes,
