@@ -137,7 +137,7 @@ FIELDS = {
         ["spec.guardrails: ", "critical_retention guards nothing"],
     ),
     "a run that does not fit into its time": (
-        {"maximumDuration": "20s"},
+        {"scrapeInterval": "1s", "maximumDuration": "20s"},
         ["spec.maximumDuration: ", "warmup + minimumScrapes take 27s"],
     ),
     "an unknown load profile": (

@@ -32,7 +32,7 @@ def dry_run(home, path) -> tuple[list[dict], str]:
 
 
 def test_a_dry_run_prints_both_configurations_and_the_plan(home, tmp_path):
-    (baseline, candidate, plan), text = dry_run(home, write_spec(tmp_path))
+    (baseline, candidate, plan), text = dry_run(home, write_spec(tmp_path, scrapeInterval="1s"))
     assert "topk" not in baseline["processors"]
     assert candidate["processors"]["topk"]["k"] == 4
     for config in (baseline, candidate):
