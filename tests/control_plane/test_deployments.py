@@ -160,7 +160,7 @@ def test_runs_on_one_host_queue_and_runs_on_two_do_not(control_plane):
     )
     runs = [start("first", "local://same"), start("second", "local://same"), start("third", "local://other")]
     for run in runs:
-        control_plane.await_state(run, {"Completed"}, seconds=400)
+        control_plane.await_state(run, {"Completed"}, seconds=900)
     first, second, third = (phoenix.store.get(name) for name in ("first", "second", "third"))
     assert {r.outcome for r in (first, second, third)} == {Outcome.REPORTED}
 

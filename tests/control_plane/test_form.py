@@ -119,7 +119,7 @@ def test_submitting_it_starts_the_experiment_and_its_page_shows_the_artifacts(fo
     form.page.get_by_text("View run").first.dispatch_event("click")  # the notices cover one another
     form.page.wait_for_url("**/runs/flow-run/**")
     run = UUID(form.page.url.split("/flow-run/")[1].split("?")[0])
-    control_plane.await_state(run, {"Completed"}, seconds=240)
+    control_plane.await_state(run, {"Completed"}, seconds=600)
     phoenix = Phoenix(Settings(home=control_plane.home))
     record = eventually(lambda: phoenix.store.get("from-the-form"), what="its record")
     assert record.document["document"]["spec"]["targets"] == ["local://form"]

@@ -132,7 +132,7 @@ class ControlPlane:
             for schedule in deployment.schedules:
                 client.update_deployment_schedule(deployment.id, schedule.id, active=is_on)
 
-    def await_state(self, run: UUID, states: Collection[str], seconds: float = 120) -> Any:
+    def await_state(self, run: UUID, states: Collection[str], seconds: float = 300) -> Any:
         """Wait until a flow run is in a state of one of these names or types (`Completed`, `PAUSED`, ...).
 
         Returns:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import pytest
 from playwright.sync_api import Locator, Page, sync_playwright
 
-PATIENCE_MS = 90_000
+PATIENCE_MS = 300_000
 """A server that shares two cores with a browser answers late."""
 
 
