@@ -39,7 +39,7 @@ QUICK = {
 DROPS_NGINX = {
     "receivers": {
         "host_metrics": {
-            "collection_interval": "1s",
+            "collection_interval": f"{INTERVAL_SECONDS}s",
             "scrapers": {
                 "process": {
                     "mute_process_all_errors": True,
