@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 PHOENIX = Path(sys.executable).with_name("phoenix")
 
-INTERVAL_SECONDS = 1 if slowness() < 4 else 2
+INTERVAL_SECONDS = 1 if slowness() < 2.5 else 2
 """Between scrapes: two collectors, their load and the run itself must keep to it, or the run is invalid, and says so."""
 
 QUICK = {
