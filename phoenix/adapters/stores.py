@@ -3,7 +3,8 @@
 One contract suite per port runs over every adapter and every fake (tests/contracts). Every verb is one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +13,29 @@ from phoenix.domain.load.run import LoadEnding, LoadRun, LoadStatus
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
 from phoenix.domain.samples import Scrape
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a long list of experiments, newest first.
+
+    Attributes:
+        records: At most as many as were asked for.
+        following: What to pass as `before` for the page behind it; None where this is the last one.
+    """
+
+    records: tuple[ExperimentRecord, ...]
+    following: int | None
+
+
+class LedgerWatch(Protocol):
+    """Tells when the ledger may have grown, whichever process wrote to it."""
+
+    def wait(self, seconds: float) -> None:
+        """Return soon after something was written since the last return, or after that time; it may return for nothing."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class ExperimentStore(Protocol):
@@ -25,6 +49,24 @@ class ExperimentStore(Protocol):
 
     def list(self, *, limit: int = 100) -> tuple[ExperimentRecord, ...]:
         """Newest first."""
+        ...
+
+    def page(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        phases: Collection[Phase] = (),
+        name: str | None = None,
+    ) -> Page:
+        """In the order of creation, newest first; what is created meanwhile moves nothing from one page to another.
+
+        Args:
+            limit: The most that come.
+            before: `Page.following` of the page before it.
+            phases: Only those in one of these; empty for all.
+            name: Only those of this name.
+        """
         ...
 
     def unfinished(self) -> tuple[ExperimentRecord, ...]:
@@ -42,6 +84,22 @@ class ExperimentStore(Protocol):
     def append(self, experiment: str, kind: EventKind, step: str, data: Mapping[str, object]) -> int: ...
 
     def events(self, experiment: str, *, after: int = 0) -> tuple[Event, ...]: ...
+
+    def feed(self, *, after: int, limit: int = 1000) -> tuple[Event, ...]:
+        """The ledger of all experiments behind a cursor, oldest first.
+
+        A reader that goes on from the last sequence it saw misses none, however many write at once: an event is never
+        committed behind one of a higher sequence.
+        """
+        ...
+
+    def watch(self) -> LedgerWatch:
+        """Waits for what is written; for one thread."""
+        ...
+
+    def newest_event(self) -> int:
+        """The highest sequence there ever was and still is; 0 in an empty ledger."""
+        ...
 
     def request_stop(self, experiment: str, reason: str) -> None:
         """The first request stands; a later one changes nothing."""
@@ -71,8 +129,8 @@ class ExperimentStore(Protocol):
 
     def add_scrapes(self, experiment: str, scrapes: Sequence[Scrape]) -> None: ...
 
-    def scrapes(self, experiment: str, *, after: int = 0) -> tuple[Scrape, ...]:
-        """By number, then host; numbers above `after`."""
+    def scrapes(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Scrape, ...]:
+        """By number, then host; numbers above `after`, and at most `to`."""
         ...
 
 

@@ -1,6 +1,8 @@
 """The contract of `ExperimentStore`, over the fake and over the real one on each database."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta, timezone
 
@@ -110,6 +112,87 @@ def test_list_is_newest_first_and_limited(store: ExperimentStore):
     for number in range(5):
         store.create(a_record(f"exp-{number}", created_at=START + timedelta(minutes=number)))
     assert [record.id for record in store.list(limit=2)] == ["exp-4", "exp-3"]
+
+
+def test_pages_stay_where_they_are_whatever_is_created_meanwhile(store: ExperimentStore):
+    for number in range(7):
+        store.create(a_record(f"exp-{number:08}", name=f"run-{number % 2}"))
+    seen: list[str] = []
+    page = store.page(limit=3)
+    while True:
+        seen += [record.id for record in page.records]
+        store.create(a_record(f"exp-new{len(seen):05}"))
+        if page.following is None:
+            break
+        page = store.page(limit=3, before=page.following)
+    assert seen == [f"exp-{number:08}" for number in reversed(range(7))]
+
+
+def test_a_page_holds_only_what_was_asked_for(store: ExperimentStore):
+    for number in range(6):
+        store.create(a_record(f"exp-{number:08}", name=f"run-{number % 2}"))
+    store.enter("exp-00000001", Phase.VALIDATING)
+    store.enter("exp-00000003", Phase.MEASURING)
+    named = store.page(limit=2, name="run-1")
+    assert [record.id for record in named.records] == ["exp-00000005", "exp-00000003"]
+    rest = store.page(limit=2, name="run-1", before=named.following)
+    assert ([record.id for record in rest.records], rest.following) == (["exp-00000001"], None)
+    moving = store.page(limit=9, phases=(Phase.VALIDATING, Phase.MEASURING))
+    assert [record.id for record in moving.records] == ["exp-00000003", "exp-00000001"]
+
+
+def test_the_feed_of_all_ledgers_goes_on_behind_a_cursor(store: ExperimentStore):
+    assert (store.newest_event(), store.feed(after=0)) == (0, ())
+    for number in range(3):
+        store.create(a_record(f"exp-{number:08}"))
+    written = [
+        store.append(f"exp-{number % 3:08}", EventKind.NOTE, f"note-{number}", {}) for number in range(9)
+    ]
+    assert written == sorted(written)
+    first = store.feed(after=0, limit=4)
+    rest = store.feed(after=first[-1].sequence)
+    assert [event.sequence for event in (*first, *rest)] == written
+    assert store.newest_event() == written[-1]
+    assert store.feed(after=written[-1]) == ()
+
+
+def test_a_reader_of_the_feed_misses_nothing_that_many_write_at_once(store: ExperimentStore):
+    writers, each = 6, 15
+    for number in range(writers):
+        store.create(a_record(f"exp-{number:08}"))
+    seen: list[tuple[str, str]] = []
+
+    def write(number: int) -> None:
+        for turn in range(each):
+            store.append(f"exp-{number:08}", EventKind.NOTE, f"{turn}", {})
+
+    with ThreadPoolExecutor(writers) as pool:
+        busy = [pool.submit(write, number) for number in range(writers)]
+        cursor = 0
+        while len(seen) < writers * each:
+            is_over = all(task.done() for task in busy)
+            found = store.feed(after=cursor, limit=7)
+            seen += [(event.experiment, event.step) for event in found]
+            cursor = found[-1].sequence if found else cursor
+            assert found or not is_over, f"{len(seen)} of {writers * each} seen, the rest was skipped"
+    assert len(set(seen)) == writers * each
+
+
+def test_a_watch_wakes_when_something_is_written_and_waits_while_nothing_is(
+    store: ExperimentStore, experiment: str
+):
+    watch = store.watch()
+    watch.wait(0.1)
+    watch.wait(0.1)
+    began = time.monotonic()
+    watch.wait(0.3)
+    assert time.monotonic() - began >= 0.29
+    with ThreadPoolExecutor(1) as pool:
+        for turn in range(5):
+            waiting = pool.submit(watch.wait, 20)
+            store.append(experiment, EventKind.NOTE, f"{turn}", {})
+            waiting.result(10)
+    watch.close()
 
 
 def test_unfinished_leaves_out_every_ending(store: ExperimentStore):
@@ -335,6 +418,12 @@ def test_scrapes_come_back_exactly_by_number_then_host(store: ExperimentStore, e
     assert store.scrapes(experiment) == (given[2], given[1], given[0])
     assert store.scrapes(experiment, after=2) == (given[0],)
     assert store.scrapes(experiment, after=10) == ()
+
+
+def test_a_part_of_the_scrapes_is_what_lies_between_two_numbers(store: ExperimentStore, experiment: str):
+    store.add_scrapes(experiment, [a_scrape(number, host) for number in range(1, 6) for host in ("a", "b")])
+    part = store.scrapes(experiment, after=1, to=3)
+    assert [(scrape.number, scrape.host) for scrape in part] == [(2, "a"), (2, "b"), (3, "a"), (3, "b")]
 
 
 def test_the_same_scrape_twice_is_once(store: ExperimentStore, experiment: str):

@@ -1,13 +1,14 @@
 """An `ExperimentStore` in memory, held to the contract suite of the real one (tests/contracts/test_store.py)."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import RLock
 
 from phoenix.adapters.store import rules
 from phoenix.adapters.store.encoding import as_utc, decode_scrape, encode_scrape, plain, storable
-from phoenix.adapters.stores import ExperimentStore
+from phoenix.adapters.stores import ExperimentStore, LedgerWatch, Page
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
 from phoenix.domain.samples import Scrape
@@ -21,6 +22,21 @@ def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else as_utc(moment)
 
 
+class _FakeWatch(LedgerWatch):
+    def __init__(self, newest: Callable[[], int]) -> None:
+        self._newest = newest
+        self._seen = newest()
+
+    def wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (now := self._newest()) == self._seen and time.monotonic() < deadline:
+            time.sleep(0.002)
+        self._seen = now
+
+    def close(self) -> None:
+        pass
+
+
 class FakeExperimentStore(ExperimentStore):
     """What is written passes through JSON, as it does in a database, so that a test sees what a reader would."""
 
@@ -28,6 +44,7 @@ class FakeExperimentStore(ExperimentStore):
         self._now = now
         self._lock = RLock()
         self._records: dict[str, ExperimentRecord] = {}
+        self._numbers: dict[str, int] = {}
         self._events: list[Event] = []
         self._sequence = 0
         self._scrapes: dict[str, dict[tuple[int, str], dict[str, object]]] = {}
@@ -48,6 +65,7 @@ class FakeExperimentStore(ExperimentStore):
             if record.id in self._records:
                 raise rules.duplicate_experiment(record.id)
             self._records[record.id] = kept
+            self._numbers[record.id] = len(self._numbers) + 1
             self._scrapes[record.id] = {}
 
     def get(self, reference: str) -> ExperimentRecord:
@@ -61,6 +79,27 @@ class FakeExperimentStore(ExperimentStore):
     def list(self, *, limit: int = 100) -> tuple[ExperimentRecord, ...]:
         with self._lock:
             return tuple(self._newest_first()[:limit])
+
+    def page(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        phases: Collection[Phase] = (),
+        name: str | None = None,
+    ) -> Page:
+        with self._lock:
+            numbered = [
+                (number, record)
+                for experiment, number in reversed(self._numbers.items())
+                if (record := self._records.get(experiment)) is not None
+                and (before is None or number < before)
+                and (not phases or record.phase in phases)
+                and name in (None, record.name)
+            ]
+        shown = numbered[:limit]
+        following = shown[-1][0] if shown and len(numbered) > limit else None
+        return Page(tuple(record for _, record in shown), following)
 
     def unfinished(self) -> tuple[ExperimentRecord, ...]:
         with self._lock:
@@ -95,6 +134,17 @@ class FakeExperimentStore(ExperimentStore):
             return tuple(
                 event for event in self._events if event.experiment == experiment and event.sequence > after
             )
+
+    def feed(self, *, after: int, limit: int = 1000) -> tuple[Event, ...]:
+        with self._lock:
+            return tuple(event for event in self._events if event.sequence > after)[:limit]
+
+    def watch(self) -> LedgerWatch:
+        return _FakeWatch(self.newest_event)
+
+    def newest_event(self) -> int:
+        with self._lock:
+            return self._events[-1].sequence if self._events else 0
 
     def request_stop(self, experiment: str, reason: str) -> None:
         with self._lock:
@@ -138,11 +188,12 @@ class FakeExperimentStore(ExperimentStore):
                     raise rules.different_scrape(experiment, scrape.number, scrape.host)
             self._scrapes[experiment] = kept
 
-    def scrapes(self, experiment: str, *, after: int = 0) -> tuple[Scrape, ...]:
+    def scrapes(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Scrape, ...]:
         with self._lock:
             self._record(experiment)
             kept = self._scrapes[experiment]
-            return tuple(decode_scrape(kept[key]) for key in sorted(kept) if key[0] > after)
+            wanted = (key for key in sorted(kept) if after < key[0] and (to is None or key[0] <= to))
+            return tuple(decode_scrape(kept[key]) for key in wanted)
 
     def _newest_first(self) -> Sequence[ExperimentRecord]:
         # Sorted stably and then turned: of two of the same moment, the one created later comes first.

@@ -1,18 +1,18 @@
 """`ExperimentStore` on a SQL database."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from phoenix.adapters.store import rules
+from phoenix.adapters.store import ledger_watch, rules
 from phoenix.adapters.store.encoding import decode_scrape, encode_scrape, plain, storable
 from phoenix.adapters.store.rows import driver_row, events_of, record_of, record_row
 from phoenix.adapters.store.tables import EVENTS, EXPERIMENTS, SCRAPES
-from phoenix.adapters.store.transactions import reading, writing
-from phoenix.adapters.stores import ExperimentStore
+from phoenix.adapters.store.transactions import lock_ledger, reading, writing
+from phoenix.adapters.stores import ExperimentStore, LedgerWatch, Page
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
 from phoenix.domain.samples import Scrape
@@ -27,8 +27,8 @@ def utc_now() -> datetime:
 class SqlExperimentStore(ExperimentStore):
     """Experiments, their ledger and their scrapes in the database of `engine` (`engine.open_engine`).
 
-    Every verb that changes an experiment locks its row first, so that the sequences of one experiment's events are
-    committed in ascending order and a reader's cursor skips none.
+    Whatever writes to the ledger does so alone, so that sequences are committed in ascending order and no reader's cursor
+    skips one.
     """
 
     def __init__(self, engine: Engine, *, now: Callable[[], datetime] = utc_now) -> None:
@@ -58,6 +58,27 @@ class SqlExperimentStore(ExperimentStore):
                 connection.execute(select(EXPERIMENTS).order_by(*_NEWEST_FIRST).limit(limit)).mappings().all()
             )
         return tuple(record_of(row) for row in rows)
+
+    def page(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        phases: Collection[Phase] = (),
+        name: str | None = None,
+    ) -> Page:
+        query = select(EXPERIMENTS).order_by(EXPERIMENTS.c.number.desc()).limit(limit + 1)
+        if before is not None:
+            query = query.where(EXPERIMENTS.c.number < before)
+        if phases:
+            query = query.where(EXPERIMENTS.c.phase.in_([str(phase) for phase in phases]))
+        if name is not None:
+            query = query.where(EXPERIMENTS.c.name == name)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        shown = rows[:limit]
+        following = int(shown[-1]["number"]) if shown and len(rows) > limit else None
+        return Page(tuple(record_of(row) for row in shown), following)
 
     def unfinished(self) -> tuple[ExperimentRecord, ...]:
         over = [str(phase) for phase in Phase if phase.is_over]
@@ -105,6 +126,18 @@ class SqlExperimentStore(ExperimentStore):
             .order_by(EVENTS.c.sequence)
         )
         return events_of(self._belonging(experiment, query))
+
+    def feed(self, *, after: int, limit: int = 1000) -> tuple[Event, ...]:
+        query = select(EVENTS).where(EVENTS.c.sequence > after).order_by(EVENTS.c.sequence).limit(limit)
+        with reading(self._engine) as connection:
+            return events_of(connection.execute(query).mappings().all())
+
+    def watch(self) -> LedgerWatch:
+        return ledger_watch.watch_of(self._engine)
+
+    def newest_event(self) -> int:
+        with reading(self._engine) as connection:
+            return connection.scalar(select(func.max(EVENTS.c.sequence))) or 0
 
     def request_stop(self, experiment: str, reason: str) -> None:
         """Asking what is over to stop changes nothing: a later promotion must not find an old request."""
@@ -169,12 +202,14 @@ class SqlExperimentStore(ExperimentStore):
             if new:
                 connection.execute(insert(SCRAPES), new)
 
-    def scrapes(self, experiment: str, *, after: int = 0) -> tuple[Scrape, ...]:
+    def scrapes(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Scrape, ...]:
         query = (
             select(SCRAPES.c.body)
             .where(SCRAPES.c.experiment == experiment, SCRAPES.c.number > after)
             .order_by(SCRAPES.c.number, SCRAPES.c.host)
         )
+        if to is not None:
+            query = query.where(SCRAPES.c.number <= to)
         return tuple(decode_scrape(row["body"]) for row in self._belonging(experiment, query))
 
     def _belonging(self, experiment: str, query: Any) -> Sequence[RowMapping]:
@@ -246,6 +281,8 @@ def _write(
     at: datetime,
 ) -> int:
     row = {"experiment": experiment, "kind": str(kind), "step": storable(step), "data": dict(data), "at": at}
+    lock_ledger(connection)
+    ledger_watch.tell(connection)
     return connection.execute(insert(EVENTS).values(row).returning(EVENTS.c.sequence)).scalar_one()
 
 

@@ -14,6 +14,8 @@ _SCHEMA_LOCK = 0x50484F454E4958
 """Key of PostgreSQL's advisory lock: "PHOENIX" in ASCII, so that it is ours."""
 
 _LOAD_NAMES_LOCK = _SCHEMA_LOCK + 1
+_PEOPLE_LOCK = _SCHEMA_LOCK + 2
+_LEDGER_LOCK = _SCHEMA_LOCK + 2
 
 
 @contextmanager
@@ -41,6 +43,16 @@ def lock_schema(connection: Connection) -> None:
 def lock_load_names(connection: Connection) -> None:
     """Let one process at a time give a load run its name, until the transaction ends."""
     _lock(connection, _LOAD_NAMES_LOCK)
+
+
+def lock_ledger(connection: Connection) -> None:
+    """Let one transaction at a time write to the ledger: a sequence is given at once and seen at the commit."""
+    _lock(connection, _LEDGER_LOCK)
+
+
+def lock_people(connection: Connection) -> None:
+    """Let one process at a time change who is an admin or may become one, until the transaction ends."""
+    _lock(connection, _PEOPLE_LOCK)
 
 
 def _lock(connection: Connection, key: int) -> None:

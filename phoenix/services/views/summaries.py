@@ -45,6 +45,32 @@ def summarise(record: ExperimentRecord) -> dict[str, Any]:
     }
 
 
+def shortly(record: ExperimentRecord) -> dict[str, Any]:
+    """What a list shows of an experiment; figures of the objective only."""
+    plan = cast("Mapping[str, Any]", record.document["plan"])
+    spec = cast("Mapping[str, Any]", record.document["document"])["spec"]
+    result = cast("Mapping[str, Any]", record.result or {})
+    objective = spec["objective"]["metric"]
+    effect = (result.get("metrics", {}).get(objective) or {}).get("effect") or {}
+    return {
+        "id": record.id,
+        "name": record.name,
+        "phase": record.phase.value,
+        "verdict": result.get("verdict"),
+        "outcome": record.outcome.value,
+        "objective": objective,
+        "reduction": effect.get("estimate"),
+        "scrapes": result.get("scrapes", 0),
+        "baseline": plan["baseline"]["pipeline"],
+        "candidate": plan["candidate"]["pipeline"],
+        "targets": list(spec["targets"]),
+        "createdAt": record.created_at.isoformat(),
+        "startedAt": record.started_at.isoformat() if record.started_at else None,
+        "finishedAt": record.finished_at.isoformat() if record.finished_at else None,
+        "error": record.error or None,
+    }
+
+
 def criteria_rows(summary: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The comparison as a flat table, one row a metric: facts of both arms, the effect, and the criteria on it."""
     rows: list[dict[str, Any]] = []
