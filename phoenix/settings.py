@@ -44,6 +44,19 @@ class Settings(BaseSettings):
     notify_file: str = Field(
         default="", description="A file of such URLs, one a line, that only its owner can read."
     )
+    oidc_issuer: str = Field(
+        default="",
+        description="URL of an OpenID provider by which people may sign in to the API; empty for none.",
+    )
+    oidc_client_id: str = Field(default="", description="What the provider calls this server.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Its secret there, if it has one."
+    )
+    api_url: str = Field(
+        default="",
+        description="URL of a Phoenix server that the command line is to use; empty for this machine.",
+    )
+    token: SecretStr = Field(default=SecretStr(""), description="The token to show there.")
 
     def store_url(self) -> str:
         return self.database_url or f"sqlite:///{self.home / 'phoenix.db'}"

@@ -14,6 +14,9 @@ from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
 from phoenix.domain.samples import Scrape
 
+STORE_UNAVAILABLE = "store_unavailable"
+"""Code of the DependencyError of any verb whose store does not answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

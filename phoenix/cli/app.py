@@ -5,6 +5,7 @@ from typing import Any, cast
 import typer
 
 from phoenix.cli import (
+    auth,
     collector,
     config,
     experiment,
@@ -15,6 +16,7 @@ from phoenix.cli import (
     pipeline_status,
     pipeline_vm,
     recover,
+    server,
     up,
 )
 from phoenix.cli.exit_codes import BY_ACTOR, ExitCode
@@ -50,9 +52,11 @@ app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(loadsim.app, name="loadsim")
 app.add_typer(collector.app, name="collector")
 app.add_typer(config.app, name="config")
+app.add_typer(auth.app, name="auth")
 app.command("recover")(recover.recover)
 app.add_typer(up.app, name="up")
 app.command("down")(up.down)
+app.command("server")(server.server)
 
 
 @app.command()

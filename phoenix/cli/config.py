@@ -62,10 +62,11 @@ def list_targets(
     """List the targets that are kept, by name."""
     from phoenix.cli.output import write_document, write_rows
     from phoenix.composition import compose
+    from phoenix.services.targets import target_document
 
     found = compose().targets.list(",".join(labels) if labels else None)
     if output in (Format.JSON, Format.YAML):
-        write_document([_document(record) for record in found], output)
+        write_document([target_document(record) for record in found], output)
     elif found or output is not Format.TABLE:
         write_rows([_row(record) for record in found], COLUMNS, output)
     else:
@@ -90,16 +91,6 @@ def _described(host: "Host") -> str:
         "as root" if facts.is_root else "not as root",
     ]
     return "\n".join([f"{host.name}: {', '.join(parts)}", *(f"  {notice}" for notice in host.notices())])
-
-
-def _document(record: "TargetRecord") -> dict[str, object]:
-    return {
-        "name": record.name,
-        "uri": record.uri,
-        "labels": dict(record.labels),
-        "block": record.block or None,
-        "createdAt": record.created_at.isoformat(),
-    }
 
 
 def _row(record: "TargetRecord") -> dict[str, object]:

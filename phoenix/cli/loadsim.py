@@ -1,15 +1,12 @@
 """`phoenix loadsim`: processes that look real on hosts, exactly as many as asked, and none left behind."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from phoenix.cli.output import DocumentOption, Format, FormatOption
 from phoenix.cli.target_hosts import TargetHosts, one_host, write_answer
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 app = typer.Typer(
     help="Simulate the processes of a host: start, look, stop, and record a profile of your own.",
@@ -79,17 +76,20 @@ def start(
     output: DocumentOption = Format.TABLE,
 ) -> int:
     """Start a load; returns once the asked count is up on every host, or says what is missing."""
-    from phoenix.cli.loadsim_run import Asked, run_to_its_end, wish_of
+    from phoenix.cli.loadsim_run import run_to_its_end
     from phoenix.cli.pipeline import parsed
     from phoenix.composition import compose
-    from phoenix.services.loads.starting import read_spec
+    from phoenix.services.loads.starting import read_duration, read_spec
+    from phoenix.services.loads.wishes import Asked, wish_of
 
     spec = read_spec(
         profile=profile, processes=process_count, churnRate=churn_rate, seed=seed, settings=parsed(settings)
     )
-    asked = Asked(spec, experiment, target_hosts, _duration(duration), name, metrics_port)
+    targets = target_hosts or (["local"] if experiment is None else [])
+    asked = Asked(spec, targets, experiment, read_duration(duration, "--duration"), name, metrics_port)
     phoenix = compose()
-    return run_to_its_end(phoenix, wish_of(phoenix, asked), wait=wait, form=output)
+    wish = wish_of(asked, phoenix.load_profiles, phoenix.loads, phoenix.targets, "--target-host")
+    return run_to_its_end(phoenix, wish, wait=wait, form=output)
 
 
 @app.command()
@@ -150,8 +150,9 @@ def status(
 @app.command("list-profiles")
 def list_profiles(output: FormatOption = Format.TABLE) -> None:
     """List the load profiles of the catalog, and what each of them takes of a host."""
-    from phoenix.cli.loadsim_view import profile_document, profile_row
+    from phoenix.cli.loadsim_view import profile_row
     from phoenix.composition import compose
+    from phoenix.services.loads.summaries import profile_document
 
     found = compose().load_profiles.offers()
     whole = output in (Format.JSON, Format.YAML)
@@ -184,13 +185,3 @@ def record(
     phoenix = compose()
     file = None if output is None or str(output) == "-" else output
     record_to(phoenix, one_host(phoenix, target_hosts), file, name, seconds, anonymise=anonymise, force=force)
-
-
-def _duration(text: str) -> "timedelta":
-    from phoenix.domain.durations import parse_duration
-    from phoenix.domain.errors import SpecError
-
-    try:
-        return parse_duration(text)
-    except ValueError as fault:
-        raise SpecError(f"--duration: {fault}.") from fault

@@ -1,9 +1,6 @@
 """Drives `phoenix loadsim start` and `stop`: start, wait, stop on Ctrl-C, say how it ended."""
 
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,11 +9,8 @@ from phoenix.cli.exit_codes import ExitCode
 from phoenix.cli.loadsim_view import ending_words, standing_words, write_run
 from phoenix.cli.output import Format
 from phoenix.cli.recover import opened_by
-from phoenix.cli.target_hosts import hosts_of
-from phoenix.domain.errors import DependencyError, SpecError, StateError
-from phoenix.domain.load.profile import LoadSpec
+from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.load.run import LoadEnd, LoadRun
-from phoenix.domain.targets import check_name
 from phoenix.services.loads.starting import LoadWish
 
 if TYPE_CHECKING:
@@ -24,38 +18,6 @@ if TYPE_CHECKING:
     from phoenix.services.loads.verbs import Started
 
 _INTERRUPTED = "interrupted on the command line"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What stands on the command line."""
-
-    spec: LoadSpec
-    experiment: str | None
-    target_hosts: Sequence[str] | None
-    duration: timedelta
-    name: str | None
-    metrics_port: int | None
-
-
-def wish_of(phoenix: "Phoenix", asked: Asked) -> LoadWish:
-    """What is asked for, checked as far as that goes without a host; nothing is recorded.
-
-    Raises:
-        SpecError: It is not well formed.
-        StateError: The experiment is over, or there is none.
-    """
-    if asked.experiment is not None and asked.target_hosts:
-        raise SpecError("Give an experiment, whose hosts are loaded, or --target-host.", code="two_targets")
-    if asked.name is not None:
-        check_name(asked.name, "load run's name")
-    plan = phoenix.load_profiles.plan(asked.spec)
-    experiment = ""
-    if asked.experiment is None:
-        targets = hosts_of(phoenix, asked.target_hosts)
-    else:
-        experiment, targets = phoenix.loads.experiment_hosts(asked.experiment)
-    return LoadWish(plan, targets, asked.duration, asked.name, experiment, asked.metrics_port)
 
 
 def run_to_its_end(phoenix: "Phoenix", wish: LoadWish, *, wait: bool, form: Format) -> int:

@@ -138,20 +138,6 @@ def profile_row(offer: "Offer") -> dict[str, object]:
     }
 
 
-def profile_document(offer: "Offer") -> dict[str, object]:
-    """A profile with exact figures."""
-    plan = offer.plan
-    return {
-        "name": offer.profile.name,
-        "aliases": list(offer.profile.aliases),
-        "description": offer.profile.description,
-        "processes": plan.processes,
-        "churn_rate": plan.churn_per_second,
-        "cpu_cores": plan.cpu_cores,
-        "memory_bytes": plan.memory_bytes,
-    }
-
-
 def _figures(status: LoadStatus) -> Mapping[str, Any]:
     return {
         "requested": status.requested,

@@ -1,6 +1,6 @@
 """`phoenix pipeline`: the catalog, the check of a pipeline, and pipelines on hosts (`phoenix.cli.pipeline_*`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,11 +30,9 @@ def list_pipelines(output: FormatOption = Format.TABLE) -> None:
     """List the pipelines of the catalog."""
     from phoenix.cli.output import write_document, write_rows
     from phoenix.composition import compose
+    from phoenix.services.views.catalog import pipeline_row
 
-    rows = [
-        {"name": entry.name, "aliases": list(entry.aliases), "title": entry.title}
-        for entry in compose().pipelines.list()
-    ]
+    rows = [pipeline_row(entry) for entry in compose().pipelines.list()]
     if output in (Format.JSON, Format.YAML):
         write_document(rows, output)
         return
@@ -57,11 +55,12 @@ def show(
     from phoenix.composition import compose
     from phoenix.domain.trees import plain
     from phoenix.manifests.slots import slot_config
+    from phoenix.services.views.catalog import pipeline_document
 
     pipeline, resolved = compose().pipelines.show(name, parsed(settings))
     config = plain(slot_config(resolved.own, resolved.production).config)
     if output is Format.JSON:
-        write_document({**_description(pipeline, resolved), "config": config}, output)
+        write_document({**pipeline_document(pipeline, resolved), "config": config}, output)
     elif output is Format.YAML:
         write(dump_yaml(config))
     else:
@@ -81,11 +80,11 @@ def validate(
     """Check a pipeline in full: exit code 2 if there is any finding, 0 if there is none."""
     from phoenix.cli.output import write_document
     from phoenix.composition import compose
-    from phoenix.domain.findings import as_document
+    from phoenix.services.views.catalog import validation_document
 
     findings = compose().pipelines.validate(pipeline, parsed(settings))
     if output in (Format.JSON, Format.YAML):
-        write_document({"valid": not findings, "findings": [as_document(f) for f in findings]}, output)
+        write_document(validation_document(findings), output)
     else:
         _write_findings(pipeline, findings, output)
     return ExitCode.INVALID if findings else ExitCode.DONE
@@ -97,52 +96,17 @@ def parsed(settings: Sequence[str] | None) -> dict[str, str]:
     Raises:
         SpecError: One has no name or no value, or a name is given twice.
     """
-    from phoenix.domain.errors import SpecError
+    from phoenix.domain.settings_text import parse_settings
 
-    found: dict[str, str] = {}
-    for setting in settings or ():
-        name, equals, value = setting.partition("=")
-        if not equals or not name:
-            raise SpecError(f"--set {setting}: write --set NAME=VALUE.")
-        if name in found:
-            raise SpecError(f"--set {name} is given twice.")
-        found[name] = value
-    return found
-
-
-def _description(pipeline: "Pipeline", resolved: "ResolvedPipeline") -> dict[str, object]:
-    return {
-        "name": pipeline.name,
-        "aliases": list(pipeline.aliases),
-        "title": pipeline.title,
-        "description": pipeline.description,
-        "version": resolved.own.version,
-        "parameters": _parameter_rows(pipeline, resolved.parameters),
-    }
-
-
-def _parameter_rows(pipeline: "Pipeline", values: Mapping[str, object]) -> list[dict[str, object]]:
-    return [
-        {
-            "name": parameter.name,
-            "type": parameter.type.value,
-            "value": values[parameter.name],
-            "default": parameter.default,
-            "minimum": parameter.minimum,
-            "maximum": parameter.maximum,
-            "unit": parameter.unit,
-            "choices": list(parameter.choices),
-            "help": parameter.help,
-        }
-        for parameter in pipeline.parameters
-    ]
+    return parse_settings(settings or (), "--set ")
 
 
 def _write_parameters(pipeline: "Pipeline", resolved: "ResolvedPipeline", form: Format) -> None:
     from phoenix.cli.output import write, write_rows
+    from phoenix.services.views.catalog import parameter_rows
 
     write("")
-    rows = _parameter_rows(pipeline, resolved.parameters)
+    rows = parameter_rows(pipeline, resolved.parameters)
     write_rows(rows, ("name", "type", "value", "minimum", "maximum", "help"), form)
 
 

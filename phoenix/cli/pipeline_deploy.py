@@ -8,14 +8,7 @@ import typer
 from phoenix.cli.exit_codes import ExitCode
 from phoenix.cli.output import Format, FormatOption
 from phoenix.cli.pipeline import Settings, parsed
-from phoenix.cli.target_hosts import (
-    TargetHosts,
-    exit_code_of,
-    hosts_of,
-    reason_of,
-    tell_faults,
-    write_answer,
-)
+from phoenix.cli.target_hosts import TargetHosts, exit_code_of, hosts_of, tell_faults, write_answer
 
 if TYPE_CHECKING:
     from phoenix.services.deployments.deploying import Deployed, Preview
@@ -57,6 +50,7 @@ def deploy(
     from phoenix.cli.recover import opened_by
     from phoenix.composition import compose
     from phoenix.domain.targets import check_name
+    from phoenix.services.deployments.documents import deployed_row
 
     phoenix = compose()
     if name is not None:
@@ -77,7 +71,7 @@ def deploy(
         keep_going=on_failure is OnFailure.SKIP,
         on_end=_tell_end if len(hosts) > 1 else _tell_notices,
     )
-    write_answer([_row(one) for one in ended], COLUMNS, output)
+    write_answer([deployed_row(one) for one in ended], COLUMNS, output)
     tell_faults(ended)
     return exit_code_of(ended)
 
@@ -95,27 +89,14 @@ def rollback(
     """Let an earlier revision serve again; never asks. The active one's own number repairs what drifted."""
     from phoenix.cli.recover import opened_by
     from phoenix.composition import compose
+    from phoenix.services.deployments.documents import rollback_row, short
 
     phoenix = compose()
     hosts = hosts_of(phoenix, target_hosts)
     ended = opened_by(phoenix).deployments.roll_back(hosts, to)
-    rows: list[dict[str, object]] = []
-    for one in ended:
-        back = one.result
-        facts: dict[str, object] = (
-            {}
-            if back is None
-            else {
-                "revision": back.revision,
-                "to": back.to,
-                "previous": back.previous,
-                "pipeline": back.pipeline,
-                "version": back.version if output in (Format.JSON, Format.YAML) else back.version[:12],
-            }
-        )
-        rows.append(
-            {"host": one.target, "result": _result(one, "rolled back"), **facts, "reason": reason_of(one)}
-        )
+    rows = [rollback_row(one) for one in ended]
+    if output not in (Format.JSON, Format.YAML):
+        rows = [{**row, "version": short(row["version"])} if "version" in row else row for row in rows]
     write_answer(rows, ROLLBACK_COLUMNS, output)
     tell_faults(ended)
     return exit_code_of(ended)
@@ -137,6 +118,7 @@ def delete(
 
     from phoenix.cli.recover import opened_by
     from phoenix.composition import compose
+    from phoenix.services.deployments.documents import deletion_row
 
     phoenix = compose()
     hosts = hosts_of(phoenix, target_hosts)
@@ -148,37 +130,9 @@ def delete(
         phoenix.deployments.forget(hosts)
         return ExitCode.DONE
     ended = opened_by(phoenix).deployments.delete(hosts)
-    rows: list[dict[str, object]] = [
-        {
-            "host": one.target,
-            "result": _result(one, "deleted"),
-            "served": one.result.active if one.result else None,
-            "removed": len(one.result.revisions) if one.result else None,
-            "reason": reason_of(one),
-        }
-        for one in ended
-    ]
-    write_answer(rows, DELETE_COLUMNS, output)
+    write_answer([deletion_row(one) for one in ended], DELETE_COLUMNS, output)
     tell_faults(ended)
     return exit_code_of(ended)
-
-
-def _row(one: "Ended[Deployed]") -> dict[str, object]:
-    done = one.result
-    return {
-        "host": one.target,
-        "result": _result(one, "deployed" if done and done.is_new else "unchanged"),
-        "revision": done.revision if done else None,
-        "previous": done.previous if done else None,
-        "seconds": round(done.seconds, 2) if done else None,
-        "reason": reason_of(one),
-    }
-
-
-def _result(one: "Ended[object]", done: str) -> str:
-    if one.fault is not None:
-        return "failed"
-    return done if one.is_begun else "not begun"
 
 
 def _tell_notices(one: "Ended[Deployed]") -> None:
@@ -191,33 +145,18 @@ def _tell_notices(one: "Ended[Deployed]") -> None:
 
 
 def _tell_end(one: "Ended[Deployed]") -> None:
+    from phoenix.services.deployments.documents import deployed_row
+
     _tell_notices(one)
     if one.result is not None:
-        typer.echo(f"{one.target}: {_row(one)['result']}, revision {one.result.revision}", err=True)
+        typer.echo(f"{one.target}: {deployed_row(one)['result']}, revision {one.result.revision}", err=True)
 
 
 def _write_previews(previews: "tuple[Ended[Preview], ...]", output: Format) -> None:
     from phoenix.cli.output import write
+    from phoenix.services.deployments.documents import preview_row
 
-    rows: list[dict[str, object]] = []
-    for one in previews:
-        found = one.result
-        facts: dict[str, object] = (
-            {}
-            if found is None
-            else {
-                "result": "would deploy" if found.next else "unchanged",
-                "current": found.current,
-                "pipeline": found.pipeline or None,
-                "version": found.version[:12] or None,
-                "next": found.next,
-                "drift": "; ".join(found.drift) or None,
-            }
-        )
-        rows.append({"host": one.target, "result": "failed", **facts, "reason": reason_of(one)})
-    if output in (Format.JSON, Format.YAML):
-        diffs = [one.result.diff if one.result else "" for one in previews]
-        rows = [{**row, "diff": diff} for row, diff in zip(rows, diffs, strict=True)]
+    rows = [preview_row(one) for one in previews]
     write_answer(rows, PREVIEW_COLUMNS, output)
     if output is Format.TABLE:
         shown = dict.fromkeys(one.result.diff for one in previews if one.result and one.result.diff)

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,6 @@ from phoenix.cli.output import Format, FormatOption
 from phoenix.cli.target_hosts import TargetHosts, hosts_of, write_answer
 
 if TYPE_CHECKING:
-    from phoenix.domain.deployment import Revision
     from phoenix.services.deployments.status import HostStatus
 
 COLUMNS = (
@@ -53,6 +52,7 @@ def status(
     """Show how what serves is doing; every host with a pipeline if none is named."""
     from phoenix.cli.recover import opened_by
     from phoenix.composition import compose
+    from phoenix.services.deployments.documents import status_document
 
     phoenix = compose()
     hosts = hosts_of(phoenix, target_hosts) if target_hosts else ()
@@ -65,7 +65,7 @@ def status(
         return
     found = statuses.read(hosts)
     rows = [
-        status_row(one) if output not in (Format.JSON, Format.YAML) else document_of(one) for one in found
+        status_row(one) if output not in (Format.JSON, Format.YAML) else status_document(one) for one in found
     ]
     write_answer(rows, COLUMNS, output, "nothing is deployed")
     tell_reasons(found)
@@ -74,19 +74,20 @@ def status(
 def list_deployments(output: FormatOption = Format.TABLE) -> None:
     """List what is deployed, by name: pipeline, version, hosts."""
     from phoenix.cli.recover import opened
+    from phoenix.services.deployments.documents import deployment_row, short
 
     found = opened().deployments.list()
-    whole = output in (Format.JSON, Format.YAML)
-    rows: list[dict[str, object]] = [
-        {
-            "name": one.name,
-            "pipeline": one.pipeline,
-            "version": one.version if whole else one.version[:12],
-            "hosts": list(one.hosts) if whole else ", ".join(one.hosts),
-            "since": _moment(one.since, whole=whole),
-        }
-        for one in found
-    ]
+    rows = [deployment_row(one) for one in found]
+    if output not in (Format.JSON, Format.YAML):
+        rows = [
+            {
+                **row,
+                "version": short(row["version"]),
+                "hosts": ", ".join(row["hosts"]),
+                "since": _read(row["since"]),
+            }
+            for row in rows
+        ]
     write_answer(rows, LIST_COLUMNS, output, "nothing is deployed")
 
 
@@ -94,12 +95,14 @@ def history(target_hosts: TargetHosts = None, output: FormatOption = Format.TABL
     """Show the revisions of hosts, newest first: what served, when, and why."""
     from phoenix.cli.recover import opened_by
     from phoenix.composition import compose
+    from phoenix.services.deployments.documents import revision_row
 
     phoenix = compose()
     hosts = hosts_of(phoenix, target_hosts)
     deployments = opened_by(phoenix).deployments
-    whole = output in (Format.JSON, Format.YAML)
-    rows = [_revision_row(one, whole=whole) for host in hosts for one in deployments.history(host)]
+    rows = [revision_row(one) for host in hosts for one in deployments.history(host)]
+    if output not in (Format.JSON, Format.YAML):
+        rows = [_shown(row) for row in rows]
     write_answer(rows, HISTORY_COLUMNS, output)
 
 
@@ -120,32 +123,8 @@ def status_row(one: "HostStatus") -> dict[str, object]:
         "cut": None if one.reduction is None else share(one.reduction),
         "cpu": amount(Metric.COLLECTOR_CPU_CORES, flow.cpu_cores) if flow else None,
         "memory": amount(Metric.COLLECTOR_MEMORY_BYTES, flow.memory_bytes) if flow else None,
-        "since": _moment(one.since, whole=False),
+        "since": _moment(one.since),
         "drift": clean("; ".join(one.drift)) or None,
-    }
-
-
-def document_of(one: "HostStatus") -> dict[str, object]:
-    """Everything that is known of a host; what is not is null."""
-    flow = one.flow
-    return {
-        "host": one.host,
-        "health": one.health.value,
-        "reason": one.reason,
-        "name": one.name,
-        "pipeline": one.pipeline,
-        "version": one.version,
-        "revision": one.revision,
-        "points_in_per_second": flow.points_in if flow else None,
-        "points_out_per_second": flow.points_out if flow else None,
-        "window_seconds": flow.window_seconds if flow else None,
-        "series": flow.series if flow else None,
-        "reduction": one.reduction,
-        "cpu_cores": flow.cpu_cores if flow else None,
-        "memory_bytes": flow.memory_bytes if flow else None,
-        "given_up": dict(flow.given_up) if flow else {},
-        "since": _moment(one.since, whole=True),
-        "drift": list(one.drift),
     }
 
 
@@ -158,35 +137,19 @@ def tell_reasons(found: "tuple[HostStatus, ...]") -> None:
             typer.echo(f"{one.host}: {clean(one.reason)}", err=True)
 
 
-def _revision_row(one: "Revision", *, whole: bool) -> dict[str, object]:
+def _shown(row: dict[str, Any]) -> dict[str, object]:
+    """A revision in a table."""
+    from phoenix.services.deployments.documents import short
     from phoenix.services.views.wording import clean
 
-    row: dict[str, object] = {
-        "host": one.host,
-        "revision": one.number,
-        "state": one.state.value,
-        "name": one.name,
-        "pipeline": clean(one.pipeline),
-        "version": one.version if whole else one.version[:12],
-        "why": one.reason,
-        "by": one.by,
-        "served": _moment(one.activated_at, whole=whole),
-        "until": _moment(one.ended_at if one.activated_at else None, whole=whole),
-        "error": (one.error if whole else clean(one.error.partition("\n")[0])) or None,
-    }
-    if whole:
-        row |= {
-            "owner": one.owner,
-            "digest": one.digest,
-            "parameters": dict(one.parameters),
-            "variables": list(one.variables),
-            "previous": one.previous,
-            "created": _moment(one.created_at, whole=True),
-        }
-    return row
+    error = clean((row["error"] or "").partition("\n")[0]) or None
+    times = {key: _read(row[key]) for key in ("served", "until")}
+    return {**row, "version": short(row["version"]), "error": error, **times}
 
 
-def _moment(at: datetime | None, *, whole: bool) -> str | None:
-    if at is None:
-        return None
-    return at.isoformat() if whole else f"{at:%Y-%m-%d %H:%M:%S}"
+def _read(text: str | None) -> str | None:
+    return None if text is None else _moment(datetime.fromisoformat(text))
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else f"{at:%Y-%m-%d %H:%M:%S}"

@@ -8,10 +8,6 @@ from phoenix.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
     from phoenix.composition import Phoenix
-    from phoenix.services.deployments.host_recovery import HostRepair
-    from phoenix.services.flow_runs import FlowRunRepair
-    from phoenix.services.loads.recovery import LoadRepair
-    from phoenix.services.recovery import Repair
 
 COLUMNS = ("name", "experiment", "load", "flow_run", "host", "revision", "found", "ended", "what")
 
@@ -21,14 +17,10 @@ def recover(output: FormatOption = Format.TABLE) -> int:
     from phoenix.cli.exit_codes import ExitCode
     from phoenix.cli.output import write_document, write_rows
     from phoenix.composition import compose
+    from phoenix.services.views.repairs import repair_rows
 
     recovered = compose().recoveries.recover()
-    rows = [
-        *map(_flow_run_row, recovered.flow_runs),
-        *map(_experiment_row, recovered.experiments),
-        *map(_host_row, recovered.hosts),
-        *map(_load_row, recovered.loads),
-    ]
+    rows = repair_rows(recovered)
     if recovered.unseen:
         typer.echo(recovered.unseen, err=True)
     if output in (Format.JSON, Format.YAML):
@@ -64,43 +56,3 @@ def opened_by(phoenix: "Phoenix") -> "Phoenix":
         if repair.ended or repair.failed:
             typer.echo(f"recovery of the load {repair.name} ({repair.load}): {repair.words}", err=True)
     return phoenix
-
-
-def _experiment_row(repair: "Repair") -> dict[str, object]:
-    return {
-        "name": repair.name,
-        "experiment": repair.experiment,
-        "found": repair.phase.value,
-        "ended": repair.ended.value if repair.ended else None,
-        "what": repair.words,
-    }
-
-
-def _flow_run_row(repair: "FlowRunRepair") -> dict[str, object]:
-    return {
-        "name": repair.name,
-        "flow_run": repair.flow_run,
-        "found": repair.found.value.lower(),
-        "ended": repair.ended.value.lower() if repair.ended else None,
-        "what": repair.words,
-    }
-
-
-def _load_row(repair: "LoadRepair") -> dict[str, object]:
-    return {
-        "name": repair.name,
-        "load": repair.load,
-        "found": repair.found.value,
-        "ended": "ended" if repair.ended else None,
-        "what": repair.words,
-    }
-
-
-def _host_row(repair: "HostRepair") -> dict[str, object]:
-    return {
-        "name": repair.name,
-        "host": repair.host,
-        "revision": repair.revision,
-        "ended": repair.ended.value if repair.ended else None,
-        "what": repair.words,
-    }

@@ -41,12 +41,7 @@ def one_host(phoenix: "Phoenix", texts: Sequence[str] | None) -> str:
     Raises:
         SpecError: There are several.
     """
-    from phoenix.domain.errors import SpecError
-
-    first, *others = hosts_of(phoenix, texts)
-    if others:
-        raise SpecError(f"This is about one host, and several are named: {', '.join((first, *others))}.")
-    return first
+    return phoenix.targets.resolve_one(texts or ["local"], "--target-host")
 
 
 def exit_code_of(ended: "Iterable[Ended[object]]") -> ExitCode:
@@ -55,14 +50,6 @@ def exit_code_of(ended: "Iterable[Ended[object]]") -> ExitCode:
 
     actors = {actor_of(one.fault) for one in ended if one.fault is not None}
     return next((BY_ACTOR[actor] for actor in _WORST_FIRST if actor in actors), ExitCode.DONE)
-
-
-def reason_of(one: "Ended[object]") -> str | None:
-    """Why a host failed, in one line; None where it did not."""
-    from phoenix.services.handover import words_of
-    from phoenix.services.views.wording import clean
-
-    return None if one.fault is None else clean(words_of(one.fault).splitlines()[0])
 
 
 def tell_faults(ended: "Iterable[Ended[object]]") -> None:

@@ -1,4 +1,4 @@
-"""`phoenix up` and `phoenix down`: the Prefect server, a worker and the deployments, on this machine."""
+"""`phoenix up` and `phoenix down`: the Prefect server, a worker, the deployments and the API, on this machine."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +7,8 @@ import typer
 from phoenix.cli.output import DocumentOption, Format
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from phoenix.adapters.control_plane.state import ControlPlane
     from phoenix.composition import Phoenix
     from phoenix.services.control_plane.parts import Wanted
@@ -40,12 +42,20 @@ def up(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="How many; more than one needs PostgreSQL for Prefect.")
     ] = 1,
+    api_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Of the Phoenix API, on loopback; 0: any free one.  [default: 8080, else a free one]",
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Look whether it would work, and start nothing.")
     ] = False,
     output: DocumentOption = Format.TABLE,
 ) -> int | None:
-    """Start the Prefect server with its UI, a worker and the deployments; they run until Ctrl-C, or with --detach.
+    """Start the Prefect server with its UI, a worker, the deployments and the API; they run until Ctrl-C, or with --detach.
 
     Experiments, promotions and what is scheduled can then be started and watched in the UI.
     """
@@ -54,13 +64,13 @@ def up(
     from phoenix.composition import compose
     from phoenix.services.control_plane.parts import Wanted
 
-    wanted = Wanted(workers, port, prefect_url)
+    wanted = Wanted(workers, port, prefect_url, api_port)
     phoenix = compose()
     if check:
         return _check(phoenix, wanted, output)
     if detach:
-        return _start(phoenix.control_plane, wanted, output)
-    _hold(phoenix.control_plane, wanted)
+        return _start(phoenix, wanted, output)
+    _hold(phoenix, wanted)
     return None
 
 
@@ -83,26 +93,29 @@ def down() -> None:
         _say("nothing is up")
 
 
-def _start(planes: "ControlPlanes", wanted: "Wanted", output: Format) -> int:
+def _start(phoenix: "Phoenix", wanted: "Wanted", output: Format) -> int:
+    planes = phoenix.control_plane
     found = planes.settled(_say)
     if found is not None:
         _say(f"the control plane is up already ({found.stage})")
     else:
         found = planes.start(wanted, _say)
-    _say(_next_steps(planes, found, "phoenix down"))
+    _say(_next_steps(phoenix, found, "phoenix down"))
     if output is Format.TABLE:
         return 0
     return _show(planes, found, output)
 
 
-def _hold(planes: "ControlPlanes", wanted: "Wanted") -> None:
+def _hold(phoenix: "Phoenix", wanted: "Wanted") -> None:
     from phoenix.adapters.control_plane.signals import CalledBySignals
+
+    planes = phoenix.control_plane
 
     def say(words: str) -> None:
         _say(words)
         found = planes.running() if words.startswith("the control plane is up") else None
         if found is not None:
-            _say(_next_steps(planes, found, "Ctrl-C"))
+            _say(_next_steps(phoenix, found, "Ctrl-C"))
 
     planes.hold(wanted, CalledBySignals(), say)
 
@@ -141,6 +154,7 @@ def _show(planes: "ControlPlanes", found: "ControlPlane | None", output: Format)
 
 def _write_table(found: "ControlPlane") -> None:
     from phoenix.cli.output import write, write_rows
+    from phoenix.services.control_plane.parts import API
 
     rows = [
         {
@@ -158,21 +172,35 @@ def _write_table(found: "ControlPlane") -> None:
     write(f"\ncontrol plane    {found.stage.value}{doing}")
     if found.api_url:
         write(f"Prefect UI       {found.ui_url}\nPREFECT_API_URL  {found.api_url}")
+    if (api := found.part(API)) is not None and api.url:
+        write(f"Phoenix API      {api.url}/api/v1")
     for part in found.parts:
         if part.words:
             write(f"\n{part.name} last died: {part.words}")
 
 
-def _next_steps(planes: "ControlPlanes", found: "ControlPlane", ending: str) -> str:
+def _next_steps(phoenix: "Phoenix", found: "ControlPlane", ending: str) -> str:
+    from phoenix.services.control_plane.parts import API
+
+    api = found.part(API)
     return "\n".join(
         (
             f"  Prefect UI       {found.ui_url}",
             f"  PREFECT_API_URL  {found.api_url}",
-            f"  logs             {planes.logs}",
+            *(_api_lines(phoenix, api.url) if api is not None and api.url else ()),
+            f"  logs             {phoenix.control_plane.logs}",
             "  next             phoenix experiment run -f FILE, or Deployments > experiment > Run in the UI",
             f"  ending it        {ending}",
         )
     )
+
+
+def _api_lines(phoenix: "Phoenix", url: str) -> "Iterator[str]":
+    from phoenix.cli.server import first_admin_link
+
+    yield f"  Phoenix API      {url}/api/v1"
+    if link := first_admin_link(phoenix, url):
+        yield f"  first admin      {link}  (holds once, for a day)"
 
 
 def _say(words: str) -> None:

@@ -143,6 +143,7 @@ class Selector:
         return ",".join(f"{key}={value}" for key, value in self.wanted)
 
 
+_LABEL_HINT = "key=value: letters, digits, dot, underscore and hyphen, at most 63 of them each"
 _NAME_HINT = "letters, digits, dot, underscore and hyphen, at most 64 of them, a letter or digit first"
 
 
@@ -224,6 +225,21 @@ def parse_labels(*texts: str) -> dict[str, str]:
         SpecError: A label is not well formed, or a key comes twice (code `invalid_label`).
     """
     return _pairs(texts, "invalid_label")
+
+
+def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """`labels`, if a target may carry them; see `parse_labels`.
+
+    Raises:
+        SpecError: One is not well formed (code `invalid_label`).
+    """
+    found = {**labels}
+    for key, value in found.items():
+        if parse_labels(f"{key}={value}") != {
+            key: value
+        }:  # a comma or a = that would be read as another label
+            raise SpecError(f"{_shown(f'{key}={value}')} is no label", code="invalid_label", hint=_LABEL_HINT)
+    return found
 
 
 def parse_selector(text: str) -> Selector:
@@ -308,7 +324,7 @@ def _pairs(texts: tuple[str, ...], code: str) -> dict[str, str]:
             raise SpecError(
                 f"{_shown(pair)} is no label",
                 code=code,
-                hint="key=value: letters, digits, dot, underscore and hyphen, at most 63 of them each",
+                hint=_LABEL_HINT,
             )
         if key in found:
             raise SpecError(f"the label {key} is given twice", code=code, hint="keep one of them")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from phoenix.adapters.catalog import Catalog
 from phoenix.adapters.ports import ConfigValidator
-from phoenix.adapters.yaml.documents import dump_yaml, load_mapping
+from phoenix.adapters.yaml.documents import dump_yaml, load_mapping, parse_mapping
 from phoenix.domain.durations import format_duration
 from phoenix.domain.errors import DependencyError, SpecError, StateError
 from phoenix.domain.findings import Finding, Severity, errors
@@ -30,7 +30,7 @@ from phoenix.domain.pipelines.pipeline import (
 from phoenix.domain.rules import lint
 from phoenix.domain.rules.references import without_files
 from phoenix.domain.targets import BLOCK_PREFIX, BlockName
-from phoenix.domain.trees import mapping_at
+from phoenix.domain.trees import mapping_at, plain
 from phoenix.manifests.collector import OwnPart, own_part, own_part_of_file
 from phoenix.manifests.slots import (
     SlotAddition,
@@ -42,6 +42,9 @@ from phoenix.services.exporters_text import exporters_of_text
 
 SAMPLE_ENVIRON = measurement_environ("127.0.0.1:1", "127.0.0.1:2", ("127.0.0.1", 3))
 """Addresses of the right form: `validate` opens none of them."""
+
+TEXT_PATH = "config"
+"""Where a configuration that came as text stands in the document that asked, for the findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +136,28 @@ class Pipelines:
             SpecError: If there is no such pipeline, a setting is wrong, or a rule refuses the configuration; carries
                 every fault.
         """
-        if _is_path(name_or_file):
+        if is_path(name_or_file):
             _refuse_settings(settings)
             resolved = self._resolve_file(name_or_file, Path(), (), None, "")
         else:
             _, resolved = self.show(name_or_file, settings)
-        if found := errors(resolved.findings):
-            raise SpecError(
-                f"{name_or_file} cannot be deployed: {found[0].reason}.",
-                findings=resolved.findings,
-                code="wrong_pipeline",
-                hint=found[0].fix,
-            )
-        return resolved
+        return fit_to_serve(resolved, name_or_file)
+
+    def of_text(self, text: str, name: str) -> ResolvedPipeline:
+        """A collector configuration that came as text; whether it may serve is told by its findings.
+
+        Args:
+            text: YAML.
+            name: What to call it.
+
+        Raises:
+            SpecError: It is no mapping, or breaks a rule of YAML; carries every fault.
+        """
+        try:
+            config = parse_mapping(text, name)
+        except SpecError as fault:
+            raise _at(fault, TEXT_PATH) from fault
+        return _of_config(name, config, (), None, TEXT_PATH)
 
     def validate(self, name_or_file: str, settings: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
         """Everything that is wrong with a pipeline: the YAML guard's findings, the collector's, the rules'.
@@ -158,7 +170,7 @@ class Pipelines:
             SpecError: If there is no such pipeline, or `settings` are given for a file.
             StateError, DependencyError: If there is no collector to ask and nothing else was found.
         """
-        if not _is_path(name_or_file):
+        if not is_path(name_or_file):
             try:
                 _, resolved = self.show(name_or_file, settings)
             except SpecError as fault:
@@ -170,6 +182,14 @@ class Pipelines:
         _refuse_settings(settings)
         try:
             config = load_mapping(Path(name_or_file))
+        except SpecError as fault:
+            return fault.findings
+        return self._judge(config, "")
+
+    def validate_text(self, text: str) -> tuple[Finding, ...]:
+        """As `validate`, for a collector configuration that came as text."""
+        try:
+            config = parse_mapping(text, TEXT_PATH)
         except SpecError as fault:
             return fault.findings
         return self._judge(config, "")
@@ -235,10 +255,50 @@ class Pipelines:
             config = load_mapping(base_folder / Path(file).expanduser())
         except SpecError as fault:
             raise _at(fault, where) from fault
-        own = own_part_of_file(config, scrape_interval=scrape_interval)
-        # Exporters of the file are not used in an experiment, but a promotion hands production over to them.
-        findings = (*own.findings, *lint(config, critical=critical))
-        return ResolvedPipeline(file, own, {}, exporters_of_file(config), _prefixed(findings, where))
+        return _of_config(file, config, critical, scrape_interval, where)
+
+
+def fit_to_serve(resolved: ResolvedPipeline, called: str) -> ResolvedPipeline:
+    """`resolved`, where nothing in it is an error.
+
+    Args:
+        resolved: The pipeline.
+        called: What it was asked for as.
+
+    Raises:
+        SpecError: Code `wrong_pipeline`, with every finding.
+    """
+    if found := errors(resolved.findings):
+        raise SpecError(
+            f"{called} cannot be deployed: {found[0].reason}.",
+            findings=resolved.findings,
+            code="wrong_pipeline",
+            hint=found[0].fix,
+        )
+    return resolved
+
+
+def config_to_serve(resolved: ResolvedPipeline) -> str:
+    """The whole configuration in the active slot, YAML text."""
+    return dump_yaml(plain(slot_config(resolved.own, resolved.production).config))
+
+
+def is_path(text: str) -> bool:
+    """Whether it names a file: a name of the catalog has neither a slash nor an ending; `./NAME` is always a file."""
+    return "/" in text or text.endswith((".yaml", ".yml", ".json"))
+
+
+def _of_config(
+    name: str,
+    config: Mapping[str, object],
+    critical: Sequence[str],
+    scrape_interval: timedelta | None,
+    where: str,
+) -> ResolvedPipeline:
+    own = own_part_of_file(config, scrape_interval=scrape_interval)
+    # Exporters of the file are not used in an experiment, but a promotion hands production over to them.
+    findings = (*own.findings, *lint(config, critical=critical))
+    return ResolvedPipeline(name, own, {}, exporters_of_file(config), _prefixed(findings, where))
 
 
 def _rendered(
@@ -304,8 +364,3 @@ def _at(fault: SpecError, path: str) -> SpecError:
 
 def _prefixed(findings: Sequence[Finding], path: str) -> tuple[Finding, ...]:
     return tuple(replace(finding, path=join_path(path, finding.path)) for finding in findings)
-
-
-def _is_path(text: str) -> bool:
-    """A name of the catalog has neither a slash nor an ending; `./NAME` is always a file."""
-    return "/" in text or text.endswith((".yaml", ".yml", ".json"))

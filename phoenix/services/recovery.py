@@ -17,7 +17,7 @@ from phoenix.domain.decision.comparison import Verdict
 from phoenix.domain.errors import DependencyError, PhoenixError, StateError
 from phoenix.domain.phases import OnPromote, Outcome, Phase
 from phoenix.domain.record import EventKind, ExperimentRecord
-from phoenix.services.approvals import answer_to, interrupted
+from phoenix.services.approvals import BREACH, answer_to, interrupted
 from phoenix.services.concurrency import everywhere
 from phoenix.services.experiments import Experiments
 from phoenix.services.run import cleaning, promoting, rolling_back
@@ -194,13 +194,13 @@ class Recovery:
             rolling_back.restore(run)
             return Outcome.REVERTED
         serving = _serving(run)
-        if not record.stop_requested and not since & {"breach", promoting.TAKE_BACK}:
+        if not record.stop_requested and not since & {BREACH, promoting.TAKE_BACK}:
             if all(serving.values()):
                 promoting.settle(run)
                 return Outcome.PROMOTED
             _demand_answers(serving)
         promoting.take_back(run)
-        is_reverted = "breach" in since or all(serving.values())
+        is_reverted = BREACH in since or all(serving.values())
         return Outcome.REVERTED if is_reverted and not record.stop_requested else Outcome.NONE
 
     def _ending(

@@ -73,6 +73,17 @@ class Targets:
             raise _unusable(faults)
         return tuple(dict.fromkeys(found))
 
+    def resolve_one(self, texts: Sequence[str], path: str = "targets") -> str:
+        """The host of something that is about one; see `resolve`.
+
+        Raises:
+            SpecError: There are several.
+        """
+        first, *others = self.resolve(texts, path)
+        if others:
+            raise SpecError(f"This is about one host, and several are named: {', '.join((first, *others))}.")
+        return first
+
     def add(self, name: str, uri: str, labels: Sequence[str] = ()) -> TargetRecord:
         """Save a target under a name, or change the one of that name; see `check`."""
         record = self.check(name, uri, labels)
@@ -157,6 +168,17 @@ class Targets:
         if not found:
             raise _nothing_selected(selector, saved)
         return found
+
+
+def target_document(record: TargetRecord) -> dict[str, object]:
+    """A saved target, the same for every door."""
+    return {
+        "name": record.name,
+        "uri": record.uri,
+        "labels": dict(record.labels),
+        "block": record.block or None,
+        "createdAt": record.created_at.isoformat(),
+    }
 
 
 def _nothing_selected(selector: Selector, saved: Sequence[TargetRecord]) -> SpecError:

@@ -1,4 +1,4 @@
-"""A clock that stands still between two looks."""
+"""Clocks of tests: one that goes on by looking at it, and one that is moved."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,3 +14,16 @@ class Clock:
     def __call__(self) -> datetime:
         self.moment += timedelta(seconds=1)
         return self.moment
+
+
+class MovableClock:
+    """Stands at `START` until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, by: timedelta) -> None:
+        self.moment += by

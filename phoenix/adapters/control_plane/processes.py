@@ -111,7 +111,7 @@ def aside(log: Path) -> Path:
 
 
 def flow_runs(mark: str) -> dict[int, str]:
-    """The flow runs that the workers of a control plane started and that still run: pid and flow run id."""
+    """The flows that a control plane's workers or its API started and that still run: pid, and a name for the run."""
     found: dict[int, str] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and (run := _flow_run_of(folder, mark)):
@@ -150,13 +150,14 @@ def end_flow_runs(
 
 
 def _flow_run_of(folder: Path, mark: str) -> str:
-    """The id of the flow run whose own process this is; "" for any other.
+    """The id of the flow run, or of the experiment, whose own process this is; "" for any other.
 
     A collector that a flow left on this host on purpose has the same environment: it is no program of Prefect's.
     """
     try:
         words = (folder / "cmdline").read_bytes().split(b"\0")
-        if not any(word.startswith(_MODULES) or _RUNTIME in word for word in words):
+        experiment = _child_for(words)
+        if not experiment and not any(word.startswith(_MODULES) or _RUNTIME in word for word in words):
             return ""
         variables = (folder / "environ").read_bytes().split(b"\0")
     except OSError:
@@ -164,7 +165,13 @@ def _flow_run_of(folder: Path, mark: str) -> str:
     if f"{MARK}={mark}".encode() not in variables or living_process(int(folder.name)) is None:
         return ""
     ids = [line.partition(b"=")[2] for line in variables if line.startswith(b"PREFECT__FLOW_RUN_ID=")]
-    return ids[0].decode() if ids else ""
+    return ids[0].decode() if ids else experiment
+
+
+def _child_for(words: Sequence[bytes]) -> str:
+    """The experiment whose flow runs as a child of the API: `python -m flows.NAME ID`; "" for another command."""
+    is_child = len(words) > 3 and words[1] == b"-m" and words[2].startswith(b"flows.")
+    return words[3].decode(errors="replace") if is_child else ""
 
 
 def _open_private(path: str, flags: int) -> int:

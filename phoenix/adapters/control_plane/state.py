@@ -1,7 +1,5 @@
 """What the supervisor of the control plane says of itself: one file, worth something only while that process lives."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,14 +8,14 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from phoenix.adapters import drivers
-from phoenix.adapters.alone import alone
 from phoenix.adapters.machines import durable
 from phoenix.domain.record import Driver
 
 STATE_FILE = "control-plane.json"
 """In the installation's state folder."""
 
-_LOCK_FILE = "control-plane.lock"
+LOCK_FILE = "control-plane.lock"
+"""Held by the one supervisor of a state folder; the kernel frees it with him."""
 
 
 class PartState(StrEnum):
@@ -96,6 +94,10 @@ class ControlPlane:
     parts: tuple[PartStatus, ...] = ()
     words: str = ""
 
+    def part(self, name: str) -> PartStatus | None:
+        """The part of that name; None where there is none."""
+        return next((part for part in self.parts if part.name == name), None)
+
 
 def running(home: Path) -> ControlPlane | None:
     """The control plane of an installation; None where its supervisor does not live, whatever its file says."""
@@ -113,13 +115,6 @@ def write(home: Path, control_plane: ControlPlane) -> None:
     """Say how it stands, in one step; for the supervisor alone."""
     durable.make_folder(home)
     durable.write(home / STATE_FILE, _DOCUMENT.dump_json(control_plane, indent=2).decode())
-
-
-@contextmanager
-def held_alone(home: Path) -> Generator[bool]:
-    """Whether we are the only supervisor of this state folder, for as long as the context lasts; the kernel ends it with us."""
-    with alone(home / _LOCK_FILE) as is_ours:
-        yield is_ours
 
 
 def remove(home: Path) -> None:

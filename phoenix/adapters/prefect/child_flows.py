@@ -21,7 +21,7 @@ LAST_LINES = 5
 class ChildFlowRunner:
     """Runs a flow as `python -m flows.NAME ID [REASON]` in a session of its own.
 
-    The child holds the other end of a pipe: when its starter dies, however it dies, the child reads the end of the
+    A bound child holds the other end of a pipe: when its starter dies, however it dies, the child reads the end of the
     pipe, stops the experiment and cleans up. Its output goes to a log, never to a pipe that could fill.
 
     Args:
@@ -29,23 +29,36 @@ class ChildFlowRunner:
         archive: Keeps the child's log with the experiment's other results.
         server: URL of the Prefect server that shows it; None = what the environment names, else one of its own.
         why: Why it is a child, in words for a person.
+        is_bound: Whether it ends with its starter, as that of a command does; that of a server goes on.
     """
 
-    def __init__(self, home: Path, archive: Archive, server: str | None = None, why: str = "") -> None:
+    def __init__(
+        self,
+        home: Path,
+        archive: Archive,
+        server: str | None = None,
+        why: str = "",
+        *,
+        is_bound: bool = True,
+    ) -> None:
         self._home = home
         self._archive = archive
         self._server = server
         self._why = why
+        self._is_bound = is_bound
 
     def start(self, flow: str, experiment: str, reason: str = "") -> FlowProcess:
         log = self._archive.folder(experiment) / f"logs/{flow}.log"
         with self._archive.append(experiment, f"logs/{flow}.log") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"flows.{flow}", experiment, *([reason] if reason else [])],
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE if self._is_bound else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**flow_environment(self._home, self._server), STARTER_PIPE: "1"},
+                env={
+                    **flow_environment(self._home, self._server),
+                    **({STARTER_PIPE: "1"} if self._is_bound else {}),
+                },
                 start_new_session=True,
             )
         return ChildFlow(process, log, self._why)

@@ -6,13 +6,13 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
 from phoenix.adapters.bound_processes import start_bound
+from phoenix.adapters.control_plane.answering import DIRECTLY
 from phoenix.adapters.free_ports import LOOPBACK, free_ports
 from phoenix.domain.errors import DependencyError
 
@@ -107,10 +107,6 @@ def without_another_server(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in _OF_ANOTHER_SERVER}
 
 
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Nobody's proxy leads to this machine."""
-
-
 def of_own_server(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of a client of a server that we started: what is for others is left out.
 
@@ -126,7 +122,7 @@ def of_own_server(environ: Mapping[str, str]) -> dict[str, str]:
 def is_healthy(url: str) -> bool:
     """Whether the server at this API URL of this machine answers."""
     try:
-        with _DIRECTLY.open(f"{url}/health", timeout=5) as response:
+        with DIRECTLY.open(f"{url}/health", timeout=5) as response:
             return json.load(response) is True
     except (urllib.error.URLError, OSError, HTTPException, ValueError):
         return False

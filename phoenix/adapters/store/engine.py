@@ -13,6 +13,9 @@ from phoenix.domain.errors import DependencyError, SpecError
 BUSY_TIMEOUT = timedelta(seconds=10)
 """How long a transaction waits for another process's: far above the milliseconds that any of ours takes."""
 
+_HIDES_PARAMETERS = True
+"""The text of SQLAlchemy's errors, and its log, would repeat what a statement writes: password hashes, too."""
+
 
 def open_engine(url: str, *, busy_timeout: timedelta = BUSY_TIMEOUT) -> Engine:
     """Open (SQLite: create) the database and bring its schema up to date.
@@ -69,7 +72,10 @@ def _not_a_database(why: str) -> SpecError:
 def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     sqlite.prepare_file(url)
     engine = create_engine(
-        url, json_serializer=to_json, connect_args={"timeout": busy_timeout.total_seconds()}
+        url,
+        json_serializer=to_json,
+        hide_parameters=_HIDES_PARAMETERS,
+        connect_args={"timeout": busy_timeout.total_seconds()},
     )
     sqlite.configure(engine, busy_timeout)
     return engine
@@ -77,7 +83,9 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        return create_engine(url, json_serializer=to_json, pool_pre_ping=True)
+        return create_engine(
+            url, json_serializer=to_json, hide_parameters=_HIDES_PARAMETERS, pool_pre_ping=True
+        )
     except ModuleNotFoundError as error:
         raise DependencyError(
             "PostgreSQL's driver is not installed.",

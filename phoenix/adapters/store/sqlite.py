@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from phoenix.adapters.stores import STORE_UNAVAILABLE
 from phoenix.domain.errors import DependencyError
 
 WRITES = "phoenix_writes"
@@ -66,7 +67,7 @@ def prepare_file(url: URL) -> None:
     except OSError as error:
         raise DependencyError(
             f"The database {path} cannot be opened: {error.strerror}.",
-            code="store_unavailable",
+            code=STORE_UNAVAILABLE,
             hint="Choose another folder with PHOENIX_HOME, or make this one writable.",
             details={"path": str(path)},
         ) from error

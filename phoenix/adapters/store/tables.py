@@ -6,12 +6,14 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -179,3 +181,87 @@ LOAD_RUNS = Table(
     Column("ended_at", UtcDateTime),
 )
 """No foreign key to `experiments`: a load run is told of after its experiment was deleted."""
+
+USERS = Table(
+    "users",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("password_hash", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("is_disabled", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", UtcDateTime),
+    Column("subject", String, unique=True),
+)
+"""`subject` is NULL where there is none: of those there may be many."""
+
+
+def _given_to() -> Column[str]:
+    # Not "user": PostgreSQL answers that word, unquoted, with who is logged in to the database.
+    return Column("owner", String, ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True)
+
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("digest", String, primary_key=True),
+    _given_to(),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("address", String, nullable=False),
+)
+
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    _counter("number"),
+    Column("id", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    _given_to(),
+    Column("digest", String, nullable=False, unique=True),
+    Column("role", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+INVITATIONS = Table(
+    "invitations",
+    METADATA,
+    Column("digest", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    _counter("sequence"),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", String, nullable=False, index=True),
+    Column("way", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("address", String, nullable=False),
+    # A sequence is never given twice: whoever pages through it would miss a line.
+    sqlite_autoincrement=True,
+)
+"""Only ever added to. No foreign key to `users`: what somebody did is told after he was removed."""
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False, index=True),
+    Column("status", Integer),
+    Column("headers", JSON(none_as_null=True)),
+    Column("body", LargeBinary),
+)
+"""Requests that carry an idempotency key; one without a status has no answer yet."""

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from phoenix.adapters.store import sqlite
+from phoenix.adapters.stores import STORE_UNAVAILABLE
 from phoenix.domain.errors import DependencyError
 
 _SCHEMA_LOCK = 0x50484F454E4958
@@ -81,7 +82,7 @@ def _unavailable(url: URL, error: DBAPIError | PoolTimeoutError) -> DependencyEr
     where = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
     return DependencyError(
         f"The database {where} cannot be used: {why}.",
-        code="store_unavailable",
+        code=STORE_UNAVAILABLE,
         hint=hint,
         details={"database": where, "driver": said},
     )

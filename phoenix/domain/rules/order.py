@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from phoenix.domain.findings import Finding, Severity
 from phoenix.domain.paths import join_path
 from phoenix.domain.rules.context import Context, MetricsPipeline
-from phoenix.domain.trees import mapping_at
+from phoenix.domain.trees import mapping_at, strings_at
 
 _RANKS = frozenset({"topk", "adaptivefilter", "aggregate"})
 
@@ -15,8 +15,8 @@ def memory_limiter_first(context: Context) -> Iterator[Finding]:
     connectors = mapping_at(context.config, "connectors")
     for pipeline in context.pipelines:
         kinds = [processor.kind for processor in pipeline.processors]
-        fed = mapping_at(context.config, "service", "pipelines", pipeline.name).get("receivers")
-        if isinstance(fed, list) and fed and all(name in connectors for name in fed):
+        fed = strings_at(context.config, "service", "pipelines", pipeline.name, "receivers")
+        if fed and all(name in connectors for name in fed):
             continue  # The pipelines that feed the connector hold the limiter.
         if kinds[:1] == ["memorylimiter"]:
             continue

@@ -8,6 +8,7 @@ from typing import Any
 
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Event, EventKind, ExperimentRecord
+from phoenix.services.approvals import BREACH
 from phoenix.services.views.wording import clean
 
 MOST_REASONS = 5
@@ -70,7 +71,7 @@ def occurrences(record: ExperimentRecord, events: Sequence[Event]) -> list[Occur
             outcome = Outcome(str(event.data.get("outcome", outcome)))
         elif event.kind is EventKind.DONE and event.step == "compare":
             found.append(Occurrence(What.VERDICT, event.sequence, event.at, _verdict(record)))
-        elif event.kind is EventKind.NOTE and event.step == "breach":
+        elif event.kind is EventKind.NOTE and event.step == BREACH:
             facts = {"reason": _short(event.data.get("reason", "")), "phase": phase}
             found.append(Occurrence(What.BREACH, event.sequence, event.at, facts))
     return found

@@ -12,7 +12,7 @@ from phoenix.adapters.store.looking import is_migrated, place_of
 from phoenix.domain.errors import PhoenixError
 from phoenix.services.control_plane.checking_server import look_at_server
 from phoenix.services.control_plane.findings import Check, failed, ok, warning
-from phoenix.services.control_plane.parts import Wanted
+from phoenix.services.control_plane.parts import API, Wanted
 from phoenix.services.control_plane.places import nearest_folder_is_writable
 from phoenix.services.control_plane.refusing import (
     DATABASE_VARIABLES,
@@ -20,7 +20,7 @@ from phoenix.services.control_plane.refusing import (
     prefect_database,
     refuse_url,
 )
-from phoenix.services.control_plane.verbs import DEFAULT_PORT
+from phoenix.services.control_plane.verbs import API_PORT, PREFECT_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Checking:
         yield self._prefect_home(wanted)
         if wanted.prefect_url is None:
             yield _port(wanted, running)
+        yield _api_port(wanted, running)
         yield from self._databases(wanted)
         yield from self._server(wanted, running)
 
@@ -151,14 +152,25 @@ class Checking:
 def _port(wanted: Wanted, running: state.ControlPlane | None) -> Check:
     if running is not None and running.owns_server and running.api_url:
         return ok("port", f"{running.api_url}, by the control plane that is up")
-    if wanted.port == 0:
-        return ok("port", "any free one")
-    port = wanted.port or DEFAULT_PORT
+    return _free("port", wanted.port, PREFECT_PORT, "--port")
+
+
+def _api_port(wanted: Wanted, running: state.ControlPlane | None) -> Check:
+    api = running.part(API) if running is not None else None
+    if api is not None and api.url:
+        return ok("API port", f"{api.url}, by the control plane that is up")
+    return _free("API port", wanted.api_port, API_PORT, "--api-port")
+
+
+def _free(what: str, wanted: int | None, default: int, option: str) -> Check:
+    if wanted == 0:
+        return ok(what, "any free one")
+    port = wanted or default
     if is_free(port):
-        return ok("port", f"{port} is free")
-    if wanted.port is None:
-        return warning("port", f"{port} is taken", "nothing: another is taken then; --port chooses one")
-    return failed("port", f"{port} is taken", "another --port, or --port 0")
+        return ok(what, f"{port} is free")
+    if wanted is None:
+        return warning(what, f"{port} is taken", f"nothing: another is taken then; {option} chooses one")
+    return failed(what, f"{port} is taken", f"another {option}, or {option} 0")
 
 
 def _reached(url: str, wanted: Wanted) -> Check:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from phoenix.adapters.control_plane.answering import answers
 from phoenix.adapters.control_plane.processes import MARK
 from phoenix.adapters.prefect import server
 from phoenix.adapters.prefect.api import PrefectApi
 from phoenix.adapters.prefect.names import POOL
 from phoenix.domain.errors import DependencyError
 
-SERVER, DEPLOYMENTS, RECOVERY = "prefect-server", "deployments", "recovery"
+SERVER, DEPLOYMENTS, RECOVERY, API = "prefect-server", "deployments", "recovery", "api"
 
 PATIENCE_SECONDS = 300.0
 """For a part to be ready: twenty seconds on a quiet machine; under a load of 77 on 2 cores a first start took over 120."""
@@ -26,6 +27,9 @@ WORKER_POLLS_SECONDS = "2"
 
 WORKER_LIVES_SECONDS = "10"
 """How often it says that it lives; a server holds one for lost that was silent three times."""
+
+
+_PHOENIX = (sys.executable, "-P", "-c", "from phoenix.cli import main; main()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,26 @@ class Wanted:
         workers: How many.
         port: Of the server; None where none was asked for.
         prefect_url: The API URL of a server that is there; None to start one.
+        api_port: Of the Phoenix API; None where none was asked for.
     """
 
     workers: int = 1
     port: int | None = None
     prefect_url: str | None = None
+    api_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen, on loopback.
+
+    Attributes:
+        prefect: The Prefect server, where one is started.
+        api: The Phoenix API.
+    """
+
+    prefect: int
+    api: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +118,17 @@ class Layout:
         return any(part.name == SERVER for part in self.parts)
 
 
-def layout(home: Path, wanted: Wanted, port: int, mark: str, environ: Mapping[str, str]) -> Layout:
+def layout(home: Path, wanted: Wanted, ports: Ports, mark: str, environ: Mapping[str, str]) -> Layout:
     """The control plane of a state folder.
 
     Args:
         home: The state folder.
         wanted: What was asked for.
-        port: Of the server, where one is started.
+        ports: Where the parts are to listen.
         mark: Tells this control plane's processes from all others.
         environ: Our own environment.
     """
-    url = wanted.prefect_url.rstrip("/") if wanted.prefect_url else server.api_url(port)
+    url = wanted.prefect_url.rstrip("/") if wanted.prefect_url else server.api_url(ports.prefect)
     ours = {**environ, "PHOENIX_HOME": str(home.absolute()), MARK: mark}
     of_clients = client_environment(ours, home, url, owns_server=wanted.prefect_url is None)
     api = PrefectApi(url, of_clients, patience_seconds=5)
@@ -123,13 +142,14 @@ def layout(home: Path, wanted: Wanted, port: int, mark: str, environ: Mapping[st
             patience=PATIENCE_SECONDS,
         ),
         *(_worker(number, of_clients, api) for number in range(1, wanted.workers + 1)),
+        _api(ports.api, of_clients),
     ]
     if wanted.prefect_url is None:
-        parts.insert(0, _server(home / "prefect", port, ours))
+        parts.insert(0, _server(home / "prefect", ports.prefect, ours))
     recovery = Part(
         RECOVERY,
         "recovering what was left",
-        (sys.executable, "-P", "-c", "from phoenix.cli import main; main()", "recover"),
+        (*_PHOENIX, "recover"),
         of_clients,
         is_ready=None,
         patience=600,
@@ -185,6 +205,21 @@ def _worker(number: int, environ: Mapping[str, str], api: PrefectApi) -> Part:
         is_ready=_Heard(api, name),
         patience=PATIENCE_SECONDS,
         has_flow_runs=True,
+    )
+
+
+def _api(port: int, environ: Mapping[str, str]) -> Part:
+    url = f"http://127.0.0.1:{port}"
+    return Part(
+        API,
+        "starting the Phoenix API",
+        # The link for the first admin is a secret, and this one's words go to a log.
+        (*_PHOENIX, "server", "--port", str(port), "--no-admin-link"),
+        environ,
+        is_ready=lambda: answers(f"{url}/readyz"),
+        patience=PATIENCE_SECONDS,
+        url=url,
+        port=port,
     )
 
 

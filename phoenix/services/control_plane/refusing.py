@@ -21,6 +21,12 @@ def refuse_impossible(wanted: Wanted, environ: Mapping[str, str]) -> None:
         StateError: The port is taken, or SQLite is to serve several workers.
         DependencyError: No Prefect server answers at the URL.
     """
+    if wanted.api_port and not is_free(wanted.api_port):
+        raise StateError(
+            f"Port {wanted.api_port} is taken.",
+            code="port_taken",
+            hint="another --api-port, or --api-port 0 for any free one",
+        )
     if wanted.prefect_url is not None:
         refuse_url(wanted.prefect_url)
         if PrefectApi(wanted.prefect_url, environ).get("/health") is None:

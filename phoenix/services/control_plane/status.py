@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from phoenix.adapters.control_plane.state import ControlPlane, PartStatus
+from phoenix.services.control_plane.parts import API
 
 DOWN = "down"
 
@@ -28,8 +29,14 @@ def as_document(found: ControlPlane | None, logs: Path) -> Mapping[str, object]:
             if found.api_url
             else {}
         ),
+        **_api(found),
         "logs": str(logs),
     }
+
+
+def _api(found: ControlPlane) -> Mapping[str, object]:
+    part = found.part(API)
+    return {"api": {"url": part.url}} if part is not None and part.url else {}
 
 
 def _part(part: PartStatus) -> Mapping[str, object]:

@@ -11,17 +11,21 @@ from dataclasses import asdict
 from pathlib import Path
 
 from phoenix.adapters import drivers
+from phoenix.adapters.alone import alone
 from phoenix.adapters.control_plane import state
 from phoenix.adapters.control_plane.processes import begin_anew
 from phoenix.adapters.free_ports import free_ports, is_free
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.record import Driver
-from phoenix.services.control_plane.parts import Wanted, layout
+from phoenix.services.control_plane.parts import Ports, Wanted, layout
 from phoenix.services.control_plane.refusing import refuse_impossible
 from phoenix.services.control_plane.supervising import Call, Supervisor
 
-DEFAULT_PORT = 4200
+PREFECT_PORT = 4200
 """Prefect's own."""
+
+API_PORT = 8080
+"""Of the Phoenix API, as `phoenix server` has it too."""
 
 DOWN_SECONDS = 120.0
 """Flow runs have a minute, and each part ten seconds."""
@@ -71,13 +75,16 @@ class ControlPlanes:
             StateError: It runs already, or what is wanted is not possible.
         """
         refuse_impossible(wanted, self._environ)
-        with state.held_alone(self._home) as is_ours:
+        with alone(self._home / state.LOCK_FILE) as is_ours:
             if not is_ours:
                 raise self._is_up_already()
             us = self._this_process()
             mark = f"{us.pid}:{us.started}"
-            port = 0 if wanted.prefect_url else _port_for(wanted, say)
-            plan = layout(self._home, wanted, port, mark, self._environ)
+            ports = Ports(
+                prefect=0 if wanted.prefect_url else _port_for(wanted.port, PREFECT_PORT, say),
+                api=_port_for(wanted.api_port, API_PORT, say),
+            )
+            plan = layout(self._home, wanted, ports, mark, self._environ)
             Supervisor(self._home, plan, us, call, say).run()
 
     def start(self, wanted: Wanted, say: Say) -> state.ControlPlane:
@@ -171,12 +178,12 @@ class ControlPlanes:
         )
 
 
-def _port_for(wanted: Wanted, say: Say) -> int:
-    if wanted.port:
-        return wanted.port
-    if wanted.port is None:
-        if is_free(DEFAULT_PORT):
-            return DEFAULT_PORT
-        say(f"port {DEFAULT_PORT} is taken; another is used")
+def _port_for(wanted: int | None, default: int, say: Say) -> int:
+    if wanted:
+        return wanted
+    if wanted is None:
+        if is_free(default):
+            return default
+        say(f"port {default} is taken; another is used")
     (port,) = free_ports(1)
     return port

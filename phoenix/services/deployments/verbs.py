@@ -8,13 +8,10 @@ from threading import Event
 from phoenix.adapters.hosts.binary import demand_environment, referenced_environment
 from phoenix.adapters.ports import Host, HostDirectory
 from phoenix.adapters.stores import DeploymentStore, ExperimentStore
-from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.deployment import Revision, RevisionState
 from phoenix.domain.errors import StateError
 from phoenix.domain.record import Driver
 from phoenix.domain.targets import check_name
-from phoenix.domain.trees import plain
-from phoenix.manifests.slots import slot_config
 from phoenix.services.concurrency import AT_ONCE
 from phoenix.services.deployments.deleting import DELETION, Deleted, delete_on
 from phoenix.services.deployments.deploying import Deployed, Preview, deploy_on, look_at, preview_on
@@ -24,7 +21,7 @@ from phoenix.services.deployments.rolling_back import Person, RolledBack, roll_b
 from phoenix.services.deployments.rollout import Ended, roll_out
 from phoenix.services.deployments.status import Statuses
 from phoenix.services.handover import Wanted
-from phoenix.services.pipelines import SAMPLE_ENVIRON, ResolvedPipeline
+from phoenix.services.pipelines import SAMPLE_ENVIRON, ResolvedPipeline, config_to_serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +185,14 @@ class Deployments:
             return found
         raise _nothing_on(target)
 
+    def revision(self, target: str, number: int) -> Revision:
+        """One revision of a host.
+
+        Raises:
+            StateError: Code `unknown_revision`; the hint lists the numbers there are.
+        """
+        return self._store.get(target, number)
+
     def diff(self, target: str, before: int | None = None, after: int | None = None) -> str:
         """A unified diff of two revisions' configurations; "" where they are the same.
 
@@ -230,13 +235,12 @@ class Deployments:
         )
 
     def _wanted(self, pipeline: ResolvedPipeline, name: str | None) -> Wanted:
-        config = dump_yaml(plain(slot_config(pipeline.own, pipeline.production).config))
         return Wanted(
             owner=new_owner(),
             name=check_name(name or _name_of(pipeline.name), "deployment's name"),
             pipeline=pipeline.name,
             version=pipeline.own.version,
-            config=config,
+            config=config_to_serve(pipeline),
             reason="deploy",
             by=self._person(),
             driver=self._this_process(),

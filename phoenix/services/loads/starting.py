@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from phoenix.adapters.catalog import Catalog
+from phoenix.domain.durations import parse_duration
 from phoenix.domain.errors import SpecError
 from phoenix.domain.load.plan import LoadPlan, plan
 from phoenix.domain.load.profile import LoadProfile, LoadSpec, parse_profile
@@ -57,6 +58,22 @@ def read_spec(**fields: object) -> LoadSpec:
         raise SpecError(
             f"There is no such load: {first.path}: {first.reason}.", findings=findings, hint=first.fix
         ) from invalid
+
+
+def read_duration(text: str, written: str) -> timedelta:
+    """How long a load is to stand.
+
+    Args:
+        text: Such as `30m`.
+        written: What a person calls it, for the message.
+
+    Raises:
+        SpecError: It is no duration.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError as fault:
+        raise SpecError(f"{written}: {fault}.") from fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
-"""A load run as a document, the same for every door; what is not known is null."""
+"""Load runs and load profiles as documents, the same for every door; what is not known is null."""
 
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from phoenix.domain.load.run import LoadRun, LoadStatus
+from phoenix.services.loads.starting import Offer
 
 _FIGURES = tuple(field.name for field in fields(LoadStatus))
 
@@ -31,6 +32,20 @@ def summarise(run: LoadRun) -> dict[str, Any]:
         "ended_because": ending.why.value if ending else None,
         "ending": ending.words if ending else None,
         "hosts": [_host(run, target) for target in run.targets],
+    }
+
+
+def profile_document(offer: Offer) -> dict[str, Any]:
+    """A profile with exact figures."""
+    plan = offer.plan
+    return {
+        "name": offer.profile.name,
+        "aliases": list(offer.profile.aliases),
+        "description": offer.profile.description,
+        "processes": plan.processes,
+        "churn_rate": plan.churn_per_second,
+        "cpu_cores": plan.cpu_cores,
+        "memory_bytes": plan.memory_bytes,
     }
 
 

@@ -7,7 +7,7 @@ from phoenix.domain.decision.comparison import Comparison, Verdict
 from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.phases import Decision, OnPromote, Outcome
 from phoenix.domain.stages import stages
-from phoenix.services.approvals import answer_to
+from phoenix.services.approvals import BREACH, answer_to
 from phoenix.services.concurrency import everywhere
 from phoenix.services.run import promoting, watching
 from phoenix.services.run.context import Run
@@ -53,7 +53,7 @@ def _roll_out(run: Run) -> str:
 
 
 def _revert(run: Run, breach: str) -> None:
-    run.note("breach", {"reason": breach})
+    run.note(BREACH, {"reason": breach})
     promoting.take_back(run)
 
 

@@ -5,10 +5,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from phoenix.adapters.stores import STORE_UNAVAILABLE
 from phoenix.domain.errors import DependencyError
-
-STORE_UNAVAILABLE = "store_unavailable"
-"""The code of a store that does not answer (`phoenix.adapters.store.transactions`)."""
 
 
 class Outage:

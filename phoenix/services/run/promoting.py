@@ -17,6 +17,7 @@ from phoenix.domain.errors import DependencyError, StateError
 from phoenix.domain.phases import Phase
 from phoenix.domain.record import EventKind
 from phoenix.services import handover
+from phoenix.services.approvals import BREACH
 from phoenix.services.concurrency import everywhere
 from phoenix.services.handover import Wanted
 from phoenix.services.run.context import Run
@@ -166,7 +167,7 @@ def _note_taken_back(run: Run, host: Host, place: str) -> None:
     """By the ledger too the promoted revision has failed, and what serves on the host now serves."""
     if _state(run, host, place) not in (RevisionState.PENDING, RevisionState.ACTIVE, RevisionState.FAILED):
         return  # an older Phoenix promoted it, or somebody deployed another one since
-    breaches = [e for e in run.store.events(run.id) if e.kind is EventKind.NOTE and e.step == "breach"]
+    breaches = [e for e in run.store.events(run.id) if e.kind is EventKind.NOTE and e.step == BREACH]
     why = f": {breaches[-1].data['reason']}" if breaches else ""
     active = _place_of(host.active())
     state = _state(run, host, active) if active else None

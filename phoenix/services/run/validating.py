@@ -5,6 +5,7 @@ from phoenix.adapters.yaml.documents import dump_yaml
 from phoenix.domain.errors import SpecError
 from phoenix.domain.findings import Finding, Severity
 from phoenix.domain.phases import Phase
+from phoenix.domain.rules.references import without_files
 from phoenix.domain.samples import Variant
 from phoenix.manifests.plan import Plan
 from phoenix.services.pipelines import SAMPLE_ENVIRON
@@ -27,14 +28,14 @@ def validate(run: Run) -> dict[Variant, str]:
 
 def validated(plan: Plan, collector: ConfigValidator) -> dict[Variant, str]:
     """See `validate`; without a run."""
-    configs = {variant: dump_yaml(plan.arm(variant).measurement_config()) for variant in Variant}
+    configs = {variant: plan.arm(variant).measurement_config() for variant in Variant}
     findings = tuple(
         Finding(
             Severity.ERROR, "refused_by_collector", f"spec.{variant}", complaint, "correct the configuration"
         )
         for variant, config in configs.items()
-        if (complaint := collector.validate(config, SAMPLE_ENVIRON))
+        if (complaint := collector.validate(dump_yaml(without_files(config)), SAMPLE_ENVIRON))
     )
     if findings:
         raise SpecError("The collector refuses a configuration.", findings=findings)
-    return configs
+    return {variant: dump_yaml(config) for variant, config in configs.items()}

@@ -1,1 +1,1 @@
-"""What people see of an experiment, made of plain values: summaries, sentences, charts, the report."""
+"""What people see, made of plain values: of an experiment its summaries, sentences, charts and report; else documents."""

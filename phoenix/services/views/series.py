@@ -4,7 +4,7 @@ Thinned means: of each stretch of scrapes the mean, and beside it the smallest a
 stays in sight however long the run was. What was not measured is null.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phoenix.domain.metrics import Metric
@@ -31,17 +31,15 @@ def columns_of(scrapes: Sequence[Scrape], points: int) -> dict[str, Any]:
 
 def _host(host: str, scrapes: Sequence[Scrape], points: int) -> dict[str, Any]:
     width = -(-len(scrapes) // points)
-    stretches = [scrapes[start : start + width] for start in range(0, len(scrapes), width)]
-    last = [stretch[-1] for stretch in stretches]
+    last = [scrapes[min(start + width, len(scrapes)) - 1] for start in range(0, len(scrapes), width)]
+    values = {variant: [_values(scrape.arm(variant)) for scrape in scrapes] for variant in Variant}
+    seen = {metric for of_variant in values.values() for one in of_variant for metric in one}
     metrics = {
         metric.value: {
-            variant.value: _column(
-                [[_value(s.arm(variant), metric) for s in stretch] for stretch in stretches]
-            )
-            for variant in Variant
+            variant.value: _column([one.get(metric) for one in values[variant]], width) for variant in Variant
         }
         for metric in Metric
-        if any(_value(s.arm(variant), metric) is not None for s in scrapes for variant in Variant)
+        if metric in seen
     }
     return {
         "host": host,
@@ -54,19 +52,19 @@ def _host(host: str, scrapes: Sequence[Scrape], points: int) -> dict[str, Any]:
     }
 
 
-def _value(arm: ArmSample | None, metric: Metric) -> float | None:
-    return None if arm is None else arm.values.get(metric)
+def _values(arm: ArmSample | None) -> Mapping[Metric, float]:
+    return {} if arm is None else arm.values
 
 
-def _column(stretches: Sequence[Sequence[float | None]]) -> dict[str, list[float | None]]:
-    known = [[value for value in stretch if value is not None] for stretch in stretches]
-    column = {"mean": [_mean(values) for values in known]}
-    if any(len(stretch) > 1 for stretch in stretches):
-        column["minimum"] = [min(values, default=None) for values in known]
-        column["maximum"] = [max(values, default=None) for values in known]
-    return column
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return sum(found) / len(found) if found else None
+def _column(found: Sequence[float | None], width: int) -> dict[str, list[float | None]]:
+    if width == 1:
+        return {"mean": list(found)}
+    stretches = [
+        [value for value in found[start : start + width] if value is not None]
+        for start in range(0, len(found), width)
+    ]
+    return {
+        "mean": [sum(known) / len(known) if known else None for known in stretches],
+        "minimum": [min(known, default=None) for known in stretches],
+        "maximum": [max(known, default=None) for known in stretches],
+    }

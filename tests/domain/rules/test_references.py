@@ -54,3 +54,51 @@ def test_files_are_stood_in_for_where_they_are_not():
         "c": "file${env:X}",
         "d": None,
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${${env:X:-file}:/secret}",
+        "${fi${env:X:-le}:/secret}",
+        "${env:X:-$}{file:/secret}",
+        '${env:X:-"\\x24"}{file:/secret}',
+        '${yaml:"\\x24"}{file:/secret}',
+        "${file:/a${env:X:-${env:Y}}}",
+        "$$${file:/secret}",
+        "${env:X:-${file:/secret}}",
+        '${yaml:"${file:/secret}"}',
+        "a} ${file:/secret}",
+    ],
+)
+def test_no_detour_leads_to_a_file(text):
+    assert without_files({"a": text}) != {"a": text}
+    assert "${file" not in str(without_files(text))
+    assert "${$" not in str(without_files(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${env:A}",
+        "${A}",
+        "${env:A:-b c}",
+        "${env:A:-${env:B}}",
+        "${env:A:-x${B:-y}z}",
+        "$${1}",
+        "$$$${file:/a}",
+        "${yaml:5}",
+        "a } ${ b",
+        "${env:A",
+        "^(a|b)$",
+    ],
+)
+def test_what_leads_to_none_stays_as_it_is(text):
+    assert without_files(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["${" * 200_000, "${" * 200_000 + "}" * 200_000, "${env:A:-" * 100_000 + "}" * 100_000]
+)
+def test_nobody_waits_for_a_hostile_text(text):
+    assert isinstance(without_files(text), str)

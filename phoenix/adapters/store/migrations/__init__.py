@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from phoenix.adapters.store.transactions import lock_schema, reading, writing
 from phoenix.domain.errors import StateError
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Oldest first. Listed here because asking alembic costs its import, which is half of a short command."""
 
 VERSION_TABLE = "phoenix_schema"

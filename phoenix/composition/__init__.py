@@ -12,26 +12,32 @@ from typing import TYPE_CHECKING
 from phoenix.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Engine
 
+    from phoenix.adapters.access_store import AccessStore
+    from phoenix.adapters.api_client.client import ApiClient
     from phoenix.adapters.archive import Archive
     from phoenix.adapters.catalog import Catalog
     from phoenix.adapters.collector.installer import CollectorInstaller
     from phoenix.adapters.notifications import NotificationTarget
+    from phoenix.adapters.passwords import Passwords
     from phoenix.adapters.ports import (
         BlockLibrary,
         ConfigValidator,
         FlowRunner,
-        FlowRuns,
         HostDirectory,
         Notifier,
     )
-    from phoenix.adapters.prefect.deployed_flows import DeployedFlowRunner
     from phoenix.adapters.stores import DeploymentStore, ExperimentStore, LoadRunStore, TargetStore
+    from phoenix.composition.prefect import PrefectServers
     from phoenix.domain.record import Driver
+    from phoenix.services.access.audit import Audit
+    from phoenix.services.access.people import People
+    from phoenix.services.access.signing_in import SigningIn
+    from phoenix.services.access.tokens import Tokens
     from phoenix.services.announcing.announcer import Announcer
     from phoenix.services.approvals import Approvals
     from phoenix.services.block_exporters import BlockExporters
@@ -49,6 +55,12 @@ if TYPE_CHECKING:
     from phoenix.services.loads.starting import LoadProfiles
     from phoenix.services.loads.verbs import Loads
     from phoenix.services.logins import Logins
+    from phoenix.services.operations.deployments import LocalDeployments
+    from phoenix.services.operations.experiments import LocalExperiments
+    from phoenix.services.operations.loads import LocalLoads
+    from phoenix.services.operations.pipelines import LocalPipelines
+    from phoenix.services.operations.recovery import LocalRecovery
+    from phoenix.services.operations.targets import LocalTargets
     from phoenix.services.pipelines import Pipelines
     from phoenix.services.recoveries import Recoveries
     from phoenix.services.recovery import Recovery
@@ -62,10 +74,12 @@ class Phoenix:
 
     Args:
         settings: Where things are kept.
+        flows_outlive_us: Whether a flow that runs as our child goes on when we end: a server is not what it runs for.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, flows_outlive_us: bool = False) -> None:
         self.settings = settings
+        self._flows_outlive_us = flows_outlive_us
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -120,7 +134,7 @@ class Phoenix:
     def blocks(self) -> BlockLibrary:
         from phoenix.adapters.prefect.blocks import PrefectBlocks
 
-        return PrefectBlocks(self._prefect_url, self._prefect_environ)
+        return PrefectBlocks(self._prefect.url, self._prefect.environ)
 
     @cached_property
     def block_exporters(self) -> BlockExporters:
@@ -177,8 +191,10 @@ class Phoenix:
         from phoenix.adapters.prefect.child_flows import ChildFlowRunner
         from phoenix.adapters.prefect.chosen_flows import ChosenFlowRunner
 
-        children = partial(ChildFlowRunner, self.settings.home, self.archive)
-        return ChosenFlowRunner(children, self._prefect_url, self._workers)
+        children = partial(
+            ChildFlowRunner, self.settings.home, self.archive, is_bound=not self._flows_outlive_us
+        )
+        return ChosenFlowRunner(children, self._prefect.url, self._prefect.workers)
 
     @cached_property
     def experiments(self) -> Experiments:
@@ -225,7 +241,7 @@ class Phoenix:
         from phoenix.adapters.prefect.events import PrefectEvents
         from phoenix.services.announcing.announcer import Announcer
 
-        feed = PrefectEvents(prefect_url, self._prefect_environ(prefect_url)) if prefect_url else None
+        feed = PrefectEvents(prefect_url, self._prefect.environ(prefect_url)) if prefect_url else None
         return Announcer(experiment, self.store, feed, self.notifier, self.archive)
 
     @cached_property
@@ -247,7 +263,7 @@ class Phoenix:
         from phoenix.adapters.prefect.processes import LocalFlowProcesses
         from phoenix.services.flow_runs import FlowRunRecovery
 
-        return FlowRunRecovery(self._flow_runs, self.store, lives, is_alive, LocalFlowProcesses())
+        return FlowRunRecovery(self._prefect.flow_runs, self.store, lives, is_alive, LocalFlowProcesses())
 
     @cached_property
     def recoveries(self) -> Recoveries:
@@ -265,6 +281,10 @@ class Phoenix:
     @cached_property
     def deployments(self) -> Deployments:
         from phoenix.adapters.drivers import person
+
+        return self._deployments_for(person)
+
+    def _deployments_for(self, person: Callable[[], str]) -> Deployments:
         from phoenix.services.deployments.verbs import Deployments
 
         return Deployments(
@@ -348,6 +368,97 @@ class Phoenix:
         return Recorder(self.hosts.open)
 
     @cached_property
+    def access_store(self) -> AccessStore:
+        from phoenix.adapters.store.access import SqlAccessStore
+
+        return SqlAccessStore(self._database)
+
+    @cached_property
+    def signing_in(self) -> SigningIn:
+        from phoenix.services.access.signing_in import SigningIn
+
+        return SigningIn(self.access_store, self._passwords)
+
+    @cached_property
+    def people(self) -> People:
+        from phoenix.services.access.people import People
+
+        return People(self.access_store, self._passwords)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        from phoenix.services.access.tokens import Tokens
+
+        return Tokens(self.access_store)
+
+    @cached_property
+    def audit(self) -> Audit:
+        from phoenix.services.access.audit import Audit
+
+        return Audit(self.access_store)
+
+    def server(self) -> ApiClient | None:
+        """The server that this person works with: by the environment, else where he signed in; None where nowhere."""
+        from phoenix.adapters import credentials
+        from phoenix.adapters.api_client.client import ApiClient
+
+        if self.settings.api_url:
+            return ApiClient(self.settings.api_url, self.settings.token.get_secret_value())
+        found = credentials.read(self.settings.home)
+        return None if found is None else ApiClient(found.url, found.token)
+
+    def experiment_operations(self, by: str) -> LocalExperiments:
+        """Experiments as documents, for somebody."""
+        from phoenix.services.operations.experiments import LocalExperiments
+
+        return LocalExperiments(
+            self.store, self.experiments, self.drafts, self.approvals, lambda: self.recovery, by
+        )
+
+    def pipeline_operations(self) -> LocalPipelines:
+        """Pipelines of the catalog and of text, as documents."""
+        from phoenix.services.operations.pipelines import LocalPipelines
+
+        return LocalPipelines(self.pipelines, self.load_profiles)
+
+    def deployment_operations(self, by: str) -> LocalDeployments:
+        """Pipelines on hosts as documents, for somebody."""
+        from phoenix.services.deployments.overlaps import Overlaps
+        from phoenix.services.operations.deployments import LocalDeployments
+
+        return LocalDeployments(
+            self._deployments_for(lambda: by),
+            self.pipelines,
+            self.targets,
+            Overlaps(self.store, self.load_store, self.deployment_store),
+            lambda: self.deployment_recovery.recover(everywhere=False),
+        )
+
+    def load_operations(self) -> LocalLoads:
+        """Load runs as documents."""
+        from phoenix.services.operations.loads import LocalLoads
+
+        return LocalLoads(self.loads, self.load_profiles, self.targets)
+
+    def target_operations(self) -> LocalTargets:
+        """Saved targets as documents."""
+        from phoenix.services.operations.targets import LocalTargets
+
+        return LocalTargets(self.targets)
+
+    def recovery_operations(self) -> LocalRecovery:
+        """The recovery as a document."""
+        from phoenix.services.operations.recovery import LocalRecovery
+
+        return LocalRecovery(self.recoveries)
+
+    @cached_property
+    def _passwords(self) -> Passwords:
+        from phoenix.adapters.passwords import Passwords
+
+        return Passwords()
+
+    @cached_property
     def checking(self) -> Checking:
         from phoenix.services.control_plane.checking import Checking
 
@@ -366,54 +477,16 @@ class Phoenix:
         return ControlPlanes(self.settings.home, os.environ, _this_process)
 
     @cached_property
+    def _prefect(self) -> PrefectServers:
+        from phoenix.composition.prefect import PrefectServers
+
+        return PrefectServers(self.settings, lambda: self.store)
+
+    @cached_property
     def _database(self) -> Engine:
         from phoenix.adapters.store.engine import open_engine
 
         return open_engine(self.settings.store_url())
-
-    def _workers(self, prefect_url: str) -> DeployedFlowRunner:
-        from phoenix.adapters.prefect.api import PrefectApi
-        from phoenix.adapters.prefect.deployed_flows import DOOR_PATIENCE_SECONDS, DeployedFlowRunner
-        from phoenix.adapters.prefect.names import store_tag
-        from phoenix.domain.phases import Phase
-
-        def is_over(experiment: str) -> bool:
-            record = self.store.get(experiment)
-            never_begins = record.phase is Phase.PENDING and record.stop_requested is not None
-            return record.driver is None and (record.phase.is_over or never_begins)
-
-        return DeployedFlowRunner(
-            PrefectApi(prefect_url, self._prefect_environ(prefect_url), DOOR_PATIENCE_SECONDS),
-            prefect_url.rstrip("/").removesuffix("/api"),
-            store_tag(self.settings.store_url()),
-            hand_over=lambda experiment: self.store.drive(experiment, None),
-            is_over=is_over,
-        )
-
-    def _prefect_url(self) -> str | None:
-        """The server that the environment names, else that of a control plane that runs on this state folder."""
-        from phoenix.adapters.control_plane.state import running_api_url
-
-        return os.environ.get("PREFECT_API_URL") or running_api_url(self.settings.home)
-
-    def _prefect_environ(self, url: str) -> Mapping[str, str]:
-        """What a server is told of us: the keys of another server are not for the one that we started ourselves."""
-        from phoenix.adapters.control_plane.state import running
-        from phoenix.adapters.prefect.server import of_own_server
-
-        ours = running(self.settings.home)
-        is_ours = ours is not None and ours.owns_server and ours.api_url == url
-        return of_own_server(os.environ) if is_ours else os.environ
-
-    def _flow_runs(self) -> FlowRuns | None:
-        """Of the server that is there now: a control plane starts and ends beside us."""
-        url = self._prefect_url()
-        if url is None:
-            return None
-        from phoenix.adapters.prefect.api import PrefectApi
-        from phoenix.adapters.prefect.flow_runs import ServerFlowRuns
-
-        return ServerFlowRuns(PrefectApi(url, self._prefect_environ(url)))
 
     def _notification_targets(self) -> tuple[NotificationTarget, ...]:
         from pathlib import Path
@@ -429,7 +502,7 @@ class Phoenix:
 
         self.flow_run_recovery.give_back_turn(experiment)
         tell_of_ending(
-            lambda: self.announcer(experiment, self._prefect_url()),
+            lambda: self.announcer(experiment, self._prefect.url()),
             lambda: self.experiments.report(self.store.get(experiment)),
         )
 
@@ -445,9 +518,9 @@ class Phoenix:
         return agent_archive.write_to(self.settings.cache / "agent")
 
 
-def compose() -> Phoenix:
-    """Wire the services from the environment's settings."""
-    return Phoenix(Settings())
+def compose(*, flows_outlive_us: bool = False) -> Phoenix:
+    """Wire the services from the environment's settings; see `Phoenix`."""
+    return Phoenix(Settings(), flows_outlive_us=flows_outlive_us)
 
 
 def _this_process() -> Driver:
