@@ -3,38 +3,17 @@
 import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from phoenix.adapters.api_client.client import ApiClient
 from phoenix.adapters.operations import Document
-from phoenix.composition import compose
 from phoenix.domain.errors import PhoenixError, SpecError, StateError
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import EventKind
-from tests.support.api_server import phoenix_of, serving
-from tests.support.both_doors import REFUSED, SILENT, Doors, World, both_doors, inside, over
-from tests.support.deployed import collectors, folder_of, write_pipeline
-from tests.support.seen_experiments import SPEC, trace_scrapes
+from tests.support.both_doors import CONFIG, REFUSED, SILENT, Doors, World, both_doors, experiment
+from tests.support.seen_experiments import trace_scrapes
 
 SCRAPES = trace_scrapes(count=200)
-
-CONFIG = """
-receivers: {host_metrics: {collection_interval: 5s, scrapers: {process: {mute_process_all_errors: true}}}}
-processors: {memory_limiter: {check_interval: 1s, limit_mib: 256}, batch: {}}
-exporters: {debug: {}}
-service: {pipelines: {metrics: {receivers: [host_metrics], processors: [memory_limiter, batch], exporters: [debug]}}}
-"""
-
-
-def experiment(name: str, **spec: object) -> Document:
-    return {
-        "apiVersion": "phoenix.io/v1alpha1",
-        "kind": "Experiment",
-        "metadata": {"name": name},
-        "spec": {**SPEC, **spec},
-    }
 
 
 @dataclass
@@ -478,49 +457,3 @@ def refusal(call: Callable[[], object]) -> Document:
         "findings": fault.findings if isinstance(fault, SpecError) else (),
         "details": json.loads(json.dumps(fault.details)),
     }
-
-
-# With the real collector
-
-
-@pytest.fixture
-def real_doors(home: Path, collector_binary: Path) -> Generator[tuple[Doors, Doors]]:
-    with serving(phoenix_of(home), needs_sign_in=False) as served, ApiClient(served.url) as client:
-        yield inside(compose()), over(client)
-
-
-@pytest.mark.real
-def test_a_real_pipeline_serves_by_one_door_and_is_seen_by_the_other(real_doors, tmp_path):
-    own, remote = real_doors
-    config = Path(write_pipeline(tmp_path, "mine")).read_text()
-    (row,) = remote.deployments.deploy(["local"], config=config, name="mine")["items"]
-    assert (row["result"], row["reason"]) == ("deployed", None)
-    assert len(collectors(folder_of())) == 1
-    (status,) = own.deployments.statuses()["items"]
-    assert (status["health"], status["pipeline"]) == ("serving", "mine")
-    (gone,) = own.deployments.delete(["local"])["items"]
-    assert gone["result"] == "deleted"
-    assert collectors(folder_of()) == set()
-    assert remote.deployments.list() == {"items": []}
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    "reference", ["${file:%s}", "${${env:X:-file}:%s}", "${fi${env:X:-le}:%s}", "${env:X:-${file:%s}}"]
-)
-def test_no_complaint_of_the_collector_shows_a_file_of_the_server(real_doors, tmp_path, reference):
-    _, remote = real_doors
-    (tmp_path / "secret").write_text("the-secret-of-the-server")
-    named = reference % (tmp_path / "secret")
-    config = CONFIG.replace("[memory_limiter, batch]", f"[memory_limiter, batch, '{named}']")
-    checked = remote.pipelines.validate(config=config)
-    assert checked["valid"] is False
-    assert "the-secret" not in json.dumps(checked)
-    exporters = json.dumps({"otlp_http": {"endpoint": "http://127.0.0.1:1", "compression": named}})
-    checked = remote.pipelines.validate(pipeline="topk", settings={"exporters": exporters})
-    assert "the-secret" not in json.dumps(checked)
-    with pytest.raises(SpecError) as refused:
-        remote.experiments.create(
-            experiment("x", candidate={"file": "a.yaml"}), files={"a.yaml": config}, start=False
-        )
-    assert "the-secret" not in f"{refused.value.message} {refused.value.findings}"

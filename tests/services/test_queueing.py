@@ -1,5 +1,7 @@
 """Runs that want the same host queue, and none waits for one that is dead."""
 
+from datetime import timedelta
+
 import pytest
 
 from phoenix.domain.flow_run import TURN
@@ -84,3 +86,24 @@ def test_without_a_server_nobody_waits(run, server, time):
     await_turn(run, Phase.DEPLOYING, FakeHostTurns(server), time.pace)
     assert time.now == 0
     assert notes(run, "without_turn") == [{"why": "the server does not answer"}]
+
+
+def test_hosts_that_the_server_gave_away_under_a_living_run_are_waited_for(tmp_path, server, time):
+    """A server that is too busy to hear that a run lives takes its turn back; the run stays on its hosts."""
+    runs = FleetRuns(tmp_path, "local://a")
+    first, second = runs.begin(), runs.begin()
+    (host,) = first.hosts
+    host.acquire(first.id, timedelta(minutes=2))
+    time.events.append((30, lambda: host.release(first.id)))
+    await_turn(second, Phase.DEPLOYING, FakeHostTurns(server), time.pace)
+    assert 30 <= time.now <= 34
+    assert [data["hosts"] for data in notes(second, WAITS)] == [["local://a"], []]
+
+
+def test_hosts_that_somebody_else_has_are_not_waited_for(tmp_path, server, time):
+    runs = FleetRuns(tmp_path, "local://a")
+    run = runs.begin()
+    (host,) = run.hosts
+    host.acquire("exp-elsewhere", timedelta(minutes=2))
+    await_turn(run, Phase.DEPLOYING, FakeHostTurns(server), time.pace)
+    assert time.now == 0

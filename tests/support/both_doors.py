@@ -16,6 +16,7 @@ from phoenix.adapters.api_client.recovery import RemoteRecovery
 from phoenix.adapters.api_client.targets import RemoteTargets
 from phoenix.adapters.operations import (
     DeploymentOperations,
+    Document,
     ExperimentOperations,
     LoadOperations,
     PipelineOperations,
@@ -35,13 +36,30 @@ from tests.fakes.host import FakeHost
 from tests.support.api_server import phoenix_of, serving
 from tests.support.fleets import answer, silence
 from tests.support.load_fleets import FakeKeepers
-from tests.support.seen_experiments import document, record
+from tests.support.seen_experiments import SPEC, document, record
 
 SILENT = "ssh://silent.example"
 """A host that does not answer."""
 
 REFUSED = "no_such_receiver"
 """What the collector of these tests refuses in a configuration."""
+
+
+CONFIG = """
+receivers: {host_metrics: {collection_interval: 5s, scrapers: {process: {mute_process_all_errors: true}}}}
+processors: {memory_limiter: {check_interval: 1s, limit_mib: 256}, batch: {}}
+exporters: {debug: {}}
+service: {pipelines: {metrics: {receivers: [host_metrics], processors: [memory_limiter, batch], exporters: [debug]}}}
+"""
+
+
+def experiment(name: str, **spec: object) -> Document:
+    return {
+        "apiVersion": "phoenix.io/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": {**SPEC, **spec},
+    }
 
 
 @dataclass(frozen=True, slots=True)

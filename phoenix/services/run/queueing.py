@@ -47,8 +47,15 @@ def await_turn(run: Run, purpose: Phase, turns: HostTurns | None, pace: Pace = R
     Raises:
         RunStopped: Somebody asked for the end meanwhile.
     """
+    if turns is None:
+        return
+    _await_slots(run, purpose, turns, pace)
+    _await_others(run, purpose, pace)
+
+
+def _await_slots(run: Run, purpose: Phase, turns: HostTurns, pace: Pace) -> None:
     patience = pace.clock() + BUSY_SECONDS
-    if turns is None or _taken(run, turns, patience, pace):
+    if _taken(run, turns, patience, pace):
         return
     run.enter(purpose)
     hosts = [host.name for host in run.hosts]
@@ -66,6 +73,35 @@ def await_turn(run: Run, purpose: Phase, turns: HostTurns | None, pace: Pace = R
             return
         pace.pause(_LOOK_SECONDS)
     run.note(WAITS, {"hosts": []})
+
+
+def _await_others(run: Run, purpose: Phase, pace: Pace) -> None:
+    """Wait for runs that the server took the hosts from: one too busy to hear that they live gives them to us."""
+    is_noted = False
+    while held := _held_by_others(run):
+        if not is_noted:
+            run.enter(purpose)
+            run.note(WAITS, {"hosts": held, "why": "the server gave them away while another run is on them"})
+            is_noted = True
+        run.check_stop()
+        pace.pause(_LOOK_SECONDS)
+    if is_noted:
+        run.note(WAITS, {"hosts": []})
+
+
+def _held_by_others(run: Run) -> list[str]:
+    """The hosts that another experiment of this ledger has, and is not over with."""
+    unfinished = {record.id for record in run.store.unfinished()} - {run.id}
+    held: list[str] = []
+
+    def look(host: Host) -> None:
+        lease = host.lease()
+        if lease is not None and lease.holder in unfinished:
+            held.append(host.name)
+
+    if unfinished:
+        everywhere(run.hosts, look)
+    return sorted(held)
 
 
 def _taken(run: Run, turns: HostTurns, patience: float, pace: Pace) -> bool:

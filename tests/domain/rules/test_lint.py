@@ -33,6 +33,15 @@ def test_keeping_only_ones_own_service_is_no_fault_where_nobody_said_what_is_cri
     assert lint(config, critical=()) == ()
 
 
+def test_what_is_misshapen_is_left_to_the_collector():
+    config = load_mapping(CASES[0].parent / "inverted_filter_resource_ismatch" / "input.yaml")
+    misshapen = {**config, "connectors": {"forward": {}}}
+    pipelines = misshapen["service"]["pipelines"]
+    for body in pipelines.values():
+        body["receivers"] = [["forward"], {"a": 1}, None]
+    assert lint(misshapen, critical=())
+
+
 def test_errors_come_first():
     severities = [
         f.severity
