@@ -88,7 +88,9 @@ def start(
     targets = target_hosts or (["local"] if experiment is None else [])
     asked = Asked(spec, targets, experiment, read_duration(duration, "--duration"), name, metrics_port)
     phoenix = compose()
-    wish = wish_of(asked, phoenix.load_profiles, phoenix.loads, phoenix.targets, "--target-host")
+    wish = wish_of(
+        asked, phoenix.load_profiles, lambda: phoenix.targets, lambda: phoenix.loads, "--target-host"
+    )
     return run_to_its_end(phoenix, wish, wait=wait, form=output)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.core.transport import Response
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 
 from phoenix.domain.errors import StateError
 from phoenix.domain.targets import parse_host
@@ -41,23 +42,36 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def description(open_server: Served) -> object:
-    return schemathesis.openapi.from_url(f"{open_server.url}/openapi.json")
+@pytest.mark.parametrize("examples", [12, pytest.param(150, marks=pytest.mark.soak)])
+def test_no_request_is_answered_by_a_defect(open_server: Served, examples: int):
+    schema = schemathesis.openapi.from_url(f"{open_server.url}/openapi.json")
+    checked = 0
+    with requests.Session() as session:
+        for found in schema.get_all_operations():
+            operation = found.ok()
+            if operation.path != "/api/v1/recovery":
+                answer_all(operation.as_strategy(), session, examples)
+                checked += 1
+    assert checked > 45
 
 
-schema = schemathesis.pytest.from_fixture("description")
+def answer_all(cases: SearchStrategy[schemathesis.Case], session: requests.Session, examples: int) -> None:
+    """Requests as they are drawn, each answered as it must be."""
 
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+    )
+    @given(cases)
+    def is_answered(case: schemathesis.Case) -> None:
+        answer = case.call(session=session)
+        assert answer.status_code < 500, f"{case.method} {case.formatted_path}: {answer.text[:500]}"
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"][0].startswith("application/problem+json")
+            assert {"code", "detail", "hint", "instance"} <= answer.json().keys()
 
-@schema.parametrize()
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
-)
-def test_no_request_is_answered_by_a_defect(case: schemathesis.Case):
-    if case.operation.path == "/api/v1/recovery":
-        return
-    response: Response = case.call()
-    assert response.status_code < 500, f"{case.method} {case.formatted_path}: {response.text[:500]}"
-    if response.status_code >= 400:
-        assert response.headers["content-type"][0].startswith("application/problem+json")
-        assert {"code", "detail", "hint", "instance"} <= response.json().keys()
+    is_answered()

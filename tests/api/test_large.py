@@ -1,7 +1,7 @@
 """A store as large as a year makes it: what a server's answers cost then, in its own CPU."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ EXPERIMENTS, SCRAPES_EACH = 1000, 1440
 
 
 @pytest.fixture(scope="module")
-def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
+def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Phoenix:
     """1,000 experiments; every one has 1,440 scrapes."""
     home = tmp_path_factory.mktemp("large")
     found = phoenix_of(home)
@@ -42,7 +42,7 @@ def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
         for number in range(EXPERIMENTS)
     ]
     _fill(home, ids, bodies)
-    yield found
+    return found
 
 
 def _fill(home: Path, ids: list[str], bodies: list[dict[str, object]]) -> None:

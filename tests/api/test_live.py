@@ -34,6 +34,11 @@ def heard(socket: ClientConnection, seconds: float = 30) -> dict[str, Any]:
     return json.loads(socket.recv(seconds))
 
 
+def hear_to_the_end(socket: ClientConnection) -> None:
+    while True:
+        socket.recv(30)
+
+
 def say(socket: ClientConnection, **message: object) -> None:
     socket.send(json.dumps(message))
 
@@ -161,8 +166,7 @@ def test_a_revoked_token_ends_the_conversation_at_the_next_heartbeat(
             assert heard(socket)["type"] == "heartbeat"
             person.delete(f"/api/v1/auth/tokens/{made['id']}")
             with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    socket.recv(10)
+                hear_to_the_end(socket)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == sockets.SIGN_IN_ENDED
 
@@ -183,8 +187,7 @@ def test_who_does_not_read_is_let_go_with_a_reason_and_costs_no_memory(
             assert time.monotonic() < deadline, "a reader who does not read was not let go"
         assert len(served.app.hub._ring) <= hubs.RING
         with pytest.raises(ConnectionClosed):
-            while True:
-                lazy.recv(10)
+            hear_to_the_end(lazy)
 
 
 def test_nobody_looks_at_the_ledger_while_nobody_reads(served: Served):

@@ -16,12 +16,15 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from phoenix.adapters.bound_processes import start_bound
+from phoenix.adapters.control_plane.answering import answers
 from phoenix.adapters.store.engine import open_engine
 from phoenix.adapters.store.experiments import SqlExperimentStore
 from phoenix.domain.record import EventKind
 from tests.support.experiments import PHOENIX
 from tests.support.recorded import record_experiment
 from tests.support.slowness import slowness
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.real
 
@@ -35,16 +38,19 @@ class Server:
     def __init__(self, home: Path, port: int = 0) -> None:
         self.home = home
         self.port = port
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [PHOENIX, "server", "--no-sign-in", "--port", str(self.port)]
-        environment = {**os.environ, "PHOENIX_HOME": str(self.home)}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-        assert self.process.stderr is not None
-        said = self.process.stderr.readline()
-        assert "Phoenix API" in said, said
+        command = [str(PHOENIX), "server", "--no-sign-in", "--port", str(self.port)]
+        log = self.home / "server.log"
+        with log.open("wb") as output:
+            self.process = start_bound(command, {**os.environ, "PHOENIX_HOME": str(self.home)}, output)
+        said = eventually(
+            lambda: next((line for line in log.read_text().splitlines() if "/api/v1" in line), None),
+            what="the server telling its address",
+        )
         self.port = int(said.split("/api/v1")[0].rpartition(":")[2])
+        eventually(lambda: answers(f"{self.url}/readyz"), what="the server answering")
 
     def kill(self) -> None:
         assert self.process is not None
@@ -84,7 +90,7 @@ def readers(**asked: object) -> Generator["subprocess.Popen[str]"]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin and process.stderr
+    assert process.stdin
     process.stdin.write(json.dumps(asked))
     process.stdin.close()
     process.stdin = None

@@ -17,7 +17,7 @@ from phoenix.settings import Settings
 from tests.support.cheap_passwords import CountedPasswords
 from tests.support.waiting import eventually
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105 - of nobody
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Served:
     def client(self, **headers: str) -> httpx.Client:
         """One that is nobody."""
         # Without TLS: to read the certificates of the world takes a client longer than a request.
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=False, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=False, trust_env=False)  # noqa: S501 - no TLS here
 
     def add_user(self, name: str, role: Role) -> None:
         self.phoenix.people.add(name, role, PASSWORD)

@@ -12,7 +12,7 @@ async def echo(socket: ServerConnection) -> None:
 
 async def main() -> None:
     async with serve(echo, "127.0.0.1", 0, compression=None) as server:
-        print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - told to whoever started it
+        print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 
 

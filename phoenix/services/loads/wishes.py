@@ -1,15 +1,18 @@
 """What a person asks of a load run as a whole: the load, where, for how long."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from phoenix.domain.errors import SpecError
 from phoenix.domain.load.profile import LoadSpec
 from phoenix.domain.targets import check_name
 from phoenix.services.loads.starting import DEFAULT_DURATION, LoadProfiles, LoadWish
-from phoenix.services.loads.verbs import Loads
-from phoenix.services.targets import Targets
+
+if TYPE_CHECKING:
+    from phoenix.services.loads.verbs import Loads
+    from phoenix.services.targets import Targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,20 @@ class Asked:
     metrics_port: int | None = None
 
 
-def wish_of(asked: Asked, profiles: LoadProfiles, loads: Loads, targets: Targets, written: str) -> LoadWish:
+def wish_of(
+    asked: Asked,
+    profiles: LoadProfiles,
+    targets: "Callable[[], Targets]",
+    loads: "Callable[[], Loads]",
+    written: str,
+) -> LoadWish:
     """What is asked for, checked as far as that goes without a host; nothing is recorded.
 
     Args:
         asked: What somebody wants.
         profiles: What a load may be.
-        loads: Knows the hosts of experiments.
-        targets: Knows all other hosts.
+        targets: Know hosts; asked for where everything else is right, for a refusal should cost little.
+        loads: Know the hosts of experiments; asked for only where one is named, for that opens the store.
         written: How a person names targets, for the messages.
 
     Raises:
@@ -53,7 +62,7 @@ def wish_of(asked: Asked, profiles: LoadProfiles, loads: Loads, targets: Targets
         check_name(asked.name, "load run's name")
     plan = profiles.plan(asked.spec)
     if asked.experiment is None:
-        experiment, hosts = "", targets.resolve(asked.targets, written)
+        experiment, hosts = "", targets().resolve(asked.targets, written)
     else:
-        experiment, hosts = loads.experiment_hosts(asked.experiment)
+        experiment, hosts = loads().experiment_hosts(asked.experiment)
     return LoadWish(plan, hosts, asked.duration, asked.name, experiment, asked.metrics_port)

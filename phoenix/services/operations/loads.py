@@ -61,7 +61,7 @@ class LocalLoads(LoadOperations):
         )
         lasting = DEFAULT_DURATION if duration is None else read_duration(duration, "duration")
         asked = Asked(spec, targets, experiment, lasting, name)
-        wish = wish_of(asked, self._profiles, self._loads, self._targets, "targets")
+        wish = wish_of(asked, self._profiles, lambda: self._targets, lambda: self._loads, "targets")
         # What nobody keeps any more may hold the name or the host.
         self._loads.recovery.recover()
         started = self._loads.start(self._loads.create(wish))
