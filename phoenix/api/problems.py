@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from phoenix.adapters.stores import STORE_UNAVAILABLE
 from phoenix.domain.errors import DependencyError, PhoenixError, SpecError, StateError
@@ -84,7 +84,12 @@ def problem(fault: PhoenixError, path: str, headers: Mapping[str, str] | None = 
         extra.setdefault("Retry-After", str(seconds))
     if document["status"] == HTTPStatus.UNAUTHORIZED:
         extra.setdefault("WWW-Authenticate", 'Bearer realm="phoenix"')
-    return JSONResponse(document, document["status"], extra, media_type=MEDIA_TYPE)
+    return _answer(document, extra)
+
+
+def _answer(document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    # ASCII: what is told of may hold half a character, which no UTF-8 can say.
+    return Response(json.dumps(document).encode(), document["status"], headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -144,7 +149,7 @@ def http_problem(fault: HTTPException, path: str) -> Response:
         "findings": [],
         "details": {},
     }
-    return JSONResponse(document, status, dict(fault.headers or {}), media_type=MEDIA_TYPE)
+    return _answer(document, dict(fault.headers or {}))
 
 
 async def _on_defect(request: Request, fault: Exception) -> Response:

@@ -120,7 +120,7 @@ def create_token(
     role: Annotated[
         str, typer.Option("--role", help="viewer, operator or admin: the most that it may do.")
     ] = "viewer",
-    days: Annotated[int, typer.Option("--days", min=1, max=366)] = 90,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it holds.")] = 90,
     output: DocumentOption = Format.TABLE,
 ) -> None:
     """Make a token for a program. Its secret is printed once, on standard output."""
@@ -151,7 +151,9 @@ def list_tokens(output: FormatOption = Format.TABLE) -> None:
 
 
 @tokens.command("revoke")
-def revoke_token(token: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def revoke_token(
+    token: Annotated[str, typer.Argument(metavar="ID", help="As phoenix auth token list shows it.")],
+) -> None:
     """End a token at once."""
     from phoenix.adapters.api_client.client import segment
 

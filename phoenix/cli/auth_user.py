@@ -17,7 +17,7 @@ app = typer.Typer(help="Users and their roles.", no_args_is_help=True, rich_mark
 
 COLUMNS = ("name", "role", "state", "signsInBy", "createdAt")
 
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 RoleText = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
 PasswordFile = Annotated[
     Path | None,

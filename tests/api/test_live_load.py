@@ -21,6 +21,7 @@ from phoenix.adapters.control_plane.answering import answers
 from phoenix.adapters.store.engine import open_engine
 from phoenix.adapters.store.experiments import SqlExperimentStore
 from phoenix.domain.record import EventKind
+from tests.adapters.store import postgresql
 from tests.support.experiments import PHOENIX
 from tests.support.recorded import record_experiment
 from tests.support.slowness import slowness
@@ -35,16 +36,17 @@ EVERY_SECONDS = 0.1
 class Server:
     """`phoenix server` in a process of its own, on a state folder."""
 
-    def __init__(self, home: Path, port: int = 0) -> None:
+    def __init__(self, home: Path, database: str = "") -> None:
         self.home = home
-        self.port = port
+        self.port = 0
+        self._environment = {**os.environ, "PHOENIX_HOME": str(home), "PHOENIX_DATABASE_URL": database}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [str(PHOENIX), "server", "--no-sign-in", "--port", str(self.port)]
         log = self.home / "server.log"
         with log.open("wb") as output:
-            self.process = start_bound(command, {**os.environ, "PHOENIX_HOME": str(self.home)}, output)
+            self.process = start_bound(command, self._environment, output)
         said = eventually(
             lambda: next((line for line in log.read_text().splitlines() if "/api/v1" in line), None),
             what="the server telling its address",
@@ -71,8 +73,8 @@ class Server:
 
 
 @contextmanager
-def running(home: Path) -> Generator[Server]:
-    server = Server(home)
+def running(home: Path, database: str = "") -> Generator[Server]:
+    server = Server(home, database)
     server.start()
     try:
         yield server
@@ -212,10 +214,23 @@ def test_two_hundred_readers_for_ten_minutes(tmp_path: Path):
     hold(tmp_path, store_of(tmp_path), 600)
 
 
-def test_readers_of_a_server_that_is_killed_see_every_event_once(tmp_path: Path):
-    store = store_of(tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
+    """URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'phoenix.db'}"
+    elif why := postgresql.why_missing():
+        pytest.skip(why)
+    else:
+        with postgresql.server() as url:
+            yield url
+
+
+def test_readers_of_a_server_that_is_killed_see_every_event_once(tmp_path: Path, database: str):
+    store = store_of(database)
     experiment = record_experiment(store, "killed").id
-    with running(tmp_path) as server:
+    write(store, experiment, 1)
+    with running(tmp_path, database) as server:
         place = store.newest_event()
         with readers(url=server.socket_url, readers=20, after=place, until=place + 120) as process:
             await_ready(process)

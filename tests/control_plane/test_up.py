@@ -72,7 +72,12 @@ class TestTheSharedOne:
         assert shown["prefect"]["apiUrl"] == control_plane.api_url
         assert control_plane.api_url == shown["prefect"]["uiUrl"] + "/api"
         states = {one["name"]: one["state"] for one in shown["parts"] if one["name"] != "recovery"}
-        assert states == {"prefect-server": "running", "deployments": "done", "worker-1": "running"}
+        assert states == {
+            "prefect-server": "running",
+            "deployments": "done",
+            "worker-1": "running",
+            "api": "running",
+        }
         server = next(one for one in shown["parts"] if one["name"] == "prefect-server")
         assert server["pid"] in processes_using(control_plane.home)
         assert is_listening(int(server["url"].rpartition(":")[2]))
@@ -83,6 +88,17 @@ class TestTheSharedOne:
         assert "a first start makes its database: about 25 s" in said
         assert f"Prefect UI       {control_plane.api_url.removesuffix('/api')}" in said
         assert f"PREFECT_API_URL  {control_plane.api_url}" in said
+
+    def test_the_api_answers_as_one_of_its_parts_and_the_first_admin_gets_a_link(self, control_plane):
+        shown = json.loads(phoenix(control_plane.home, "up", "status", "-o", "json").stdout)
+        url = shown["api"]["url"]
+        assert httpx.get(f"{url}/readyz").json() == {"status": "ok"}
+        assert httpx.get(f"{url}/api/v1/experiments").status_code == 401
+        said = (control_plane.home / "up.log").read_text()
+        assert f"first admin      {url}/api/v1/auth/setup#" in said
+        log = (control_plane.home / "logs/api.log").read_text()
+        assert url in log
+        assert "setup#" not in log
 
     def test_its_file_is_private(self, control_plane):
         assert (control_plane.home / state.STATE_FILE).stat().st_mode & 0o777 == 0o600
@@ -144,7 +160,7 @@ class TestTheSharedOne:
         with ControlPlane(home, "--prefect-url", control_plane.api_url) as second:
             found = state.running(home)
             assert found is not None
-            assert [one.name for one in found.parts] == ["deployments", "worker-1", "recovery"]
+            assert [one.name for one in found.parts] == ["deployments", "worker-1", "api", "recovery"]
             assert (second.api_url, found.owns_server) == (control_plane.api_url, False)
         assert gone(home)
         assert control_plane.is_ready()

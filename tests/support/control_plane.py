@@ -41,7 +41,8 @@ class ControlPlane:
     def __init__(self, home: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.env = environment_of(home, variables)
-        self._arguments = ("--port", "0", *arguments) if "--port" not in arguments else arguments
+        prefect = () if "--port" in arguments else ("--port", "0")
+        self._arguments = (*prefect, "--api-port", "0", *arguments)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
