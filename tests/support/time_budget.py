@@ -13,7 +13,7 @@ import pytest
 
 OUT_OF_TIME = "not begun: the time for the tests was over"
 
-_BEFORE_OTHERS = ("flows", "control_plane", "deployments", "pipelines", "contracts", "cli", "services")
+_BEFORE_OTHERS = ("flows", "api", "control_plane", "deployments", "pipelines", "contracts", "cli", "services")
 """Folders of tests with real parts, the most wanted first."""
 
 
