@@ -4,12 +4,17 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import time_budget
 from tests.support.leftovers import processes_using
 from tests.support.time_budget import OUT_OF_TIME
 from tests.support.waiting import eventually
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("phoenix", deadline=None)
+hypothesis.settings.load_profile("phoenix")
 
 REQUIRE_ALL = os.environ.get("PHOENIX_TEST_REQUIRE") == "all"
 

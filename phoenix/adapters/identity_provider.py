@@ -140,7 +140,7 @@ class IdentityProvider:
         except (httpx.HTTPError, ValueError) as error:
             raise _silent(self._issuer, str(error)) from error
 
-    def _client(self, redirect_url: str) -> OAuth2Client:
+    def _client(self, redirect_url: str) -> Any:  # Authlib tells its types of no method that httpx has
         return OAuth2Client(
             self._client_id,
             self._client_secret or None,
