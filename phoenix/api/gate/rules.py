@@ -60,7 +60,7 @@ def rules_of(document: Mapping[str, Any]) -> tuple[Rule, ...]:
 
 
 def rule_for(rules: Sequence[Rule], method: str, path: str) -> Rule | None:
-    """The rule of a request; HEAD goes by GET's. None where there is no such operation."""
+    """The rule of a request; HEAD goes by that of GET. None where there is no such operation."""
     asked = "GET" if method == "HEAD" else method
     return next((rule for rule in rules if rule.method == asked and rule.path.fullmatch(path)), None)
 
