@@ -1,7 +1,9 @@
 """A store as large as a year makes it: what a server's answers cost then, in its own CPU."""
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,13 @@ from sqlalchemy import insert
 
 from phoenix.adapters.store.encoding import encode_scrape
 from phoenix.adapters.store.engine import open_engine
+from phoenix.adapters.store.rows import record_row
+from phoenix.adapters.store.tables import EXPERIMENTS as EXPERIMENT_ROWS
 from phoenix.adapters.store.tables import SCRAPES
 from phoenix.composition import Phoenix
-from phoenix.domain.phases import Outcome, Phase
+from phoenix.domain.phases import Phase
+from phoenix.domain.record import ExperimentRecord
+from tests.support import seen_experiments
 from tests.support.api_server import phoenix_of
 from tests.support.recorded import record_experiment
 from tests.support.seen_experiments import trace_scrapes
@@ -23,7 +29,7 @@ EXPERIMENTS, SCRAPES_EACH = 1000, 1440
 
 
 @pytest.fixture(scope="module")
-def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Phoenix:
+def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
     """1,000 experiments; every one has 1,440 scrapes."""
     home = tmp_path_factory.mktemp("large")
     found = phoenix_of(home)
@@ -32,32 +38,34 @@ def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Phoenix:
         {**encode_scrape(trace[number % len(trace)]), "number": number + 1, "at_seconds": 1.0 * number}
         for number in range(SCRAPES_EACH)
     ]
-    ids = [
-        record_experiment(
-            found.store,
-            f"large-{number % 50}",
-            phase=Phase.COMPLETED,
-            outcome=Outcome.REPORTED,
-        ).id
+    records = [
+        replace(
+            seen_experiments.record(
+                (), Phase.COMPLETED, document=seen_experiments.document(f"large-{number % 50}")
+            ),
+            id=f"exp-{number:08}",
+            name=f"large-{number % 50}",
+        )
         for number in range(EXPERIMENTS)
     ]
-    _fill(home, ids, bodies)
-    return found
+    found.store.newest_event()
+    _fill(home, records, bodies)
+    yield found
+    shutil.rmtree(home)  # a gigabyte
 
 
-def _fill(home: Path, ids: list[str], bodies: list[dict[str, object]]) -> None:
-    """Written once and copied by the database: as rows they are what a run writes."""
+def _fill(home: Path, records: list[ExperimentRecord], bodies: list[dict[str, object]]) -> None:
+    """In one transaction, the scrapes copied by the database: as rows they are what runs write."""
     engine = open_engine(f"sqlite:///{home / 'phoenix.db'}")
-    rows = [
-        {"experiment": ids[0], "number": body["number"], "host": "local", "body": body} for body in bodies
-    ]
+    first = records[0].id
+    rows = [{"experiment": first, "number": body["number"], "host": "local", "body": body} for body in bodies]
     with engine.begin() as connection:
-        connection.exec_driver_sql("PRAGMA synchronous = OFF")
+        connection.execute(insert(EXPERIMENT_ROWS), [record_row(record) for record in records])
         connection.execute(insert(SCRAPES), rows)
         connection.exec_driver_sql(
             "INSERT INTO scrapes (experiment, number, host, body) SELECT e.id, s.number, s.host, s.body "
             "FROM experiments e JOIN scrapes s ON s.experiment = ? WHERE e.id <> ?",
-            (ids[0], ids[0]),
+            (first, first),
         )
     engine.dispose()
 
