@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
-from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -141,6 +140,13 @@ class IdentityProvider:
             raise _silent(self._issuer, str(error)) from error
 
     def _client(self, redirect_url: str) -> Any:  # Authlib tells its types of no method that httpx has
+        import warnings
+
+        with warnings.catch_warnings():
+            # Authlib warns whoever starts the server that it would rather have another client than the one it has.
+            warnings.simplefilter("ignore")
+            from authlib.integrations.httpx_client import OAuth2Client
+
         return OAuth2Client(
             self._client_id,
             self._client_secret or None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Users and their roles.", no_args_is_help=True, rich_markup_mode=None)
 
-COLUMNS = ("name", "role", "state", "signsInBy", "createdAt")
+COLUMNS = ("name", "role", "isDisabled", "hasPassword", "lockedUntil", "createdAt")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 RoleText = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
