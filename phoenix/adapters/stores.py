@@ -12,7 +12,7 @@ from phoenix.domain.deployment import Owed, Revision, TargetRecord
 from phoenix.domain.load.run import LoadEnding, LoadRun, LoadStatus
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
-from phoenix.domain.samples import Scrape
+from phoenix.domain.samples import Reading, Scrape
 
 STORE_UNAVAILABLE = "store_unavailable"
 """Code of the DependencyError of any verb whose store does not answer."""
@@ -134,6 +134,10 @@ class ExperimentStore(Protocol):
 
     def scrapes(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Scrape, ...]:
         """By number, then host; numbers above `after`, and at most `to`."""
+        ...
+
+    def readings(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Reading, ...]:
+        """The same scrapes with what a chart needs of them, at a third of the cost."""
         ...
 
 

@@ -61,6 +61,25 @@ class ArmSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a chart needs of a scrape, and no more: a long run has thousands.
+
+    Attributes:
+        number: Of the scrape.
+        host: The target's name.
+        at_seconds: Monotonic time since the run's first tick, s.
+        wall_seconds: Wall clock at the same moment, s since the epoch.
+        values: Metric by name to its value, by variant; what was not measured has no key.
+    """
+
+    number: int
+    host: str
+    at_seconds: float
+    wall_seconds: float
+    values: Mapping[Variant, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scrape:
     """Both variants on one host at one tick of the experiment's clock.
 

@@ -15,7 +15,7 @@ from phoenix.domain.errors import StateError
 from phoenix.domain.metrics import Metric
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, EventKind, ExperimentRecord
-from phoenix.domain.samples import ArmSample, ProcessIdentity, Scrape
+from phoenix.domain.samples import ArmSample, ProcessIdentity, Scrape, Variant
 from tests.fakes.store import FakeExperimentStore
 from tests.support.clocks import START, Clock
 
@@ -424,6 +424,23 @@ def test_a_part_of_the_scrapes_is_what_lies_between_two_numbers(store: Experimen
     store.add_scrapes(experiment, [a_scrape(number, host) for number in range(1, 6) for host in ("a", "b")])
     part = store.scrapes(experiment, after=1, to=3)
     assert [(scrape.number, scrape.host) for scrape in part] == [(2, "a"), (2, "b"), (3, "a"), (3, "b")]
+
+
+def test_a_reading_has_of_a_scrape_what_a_chart_shows(store: ExperimentStore, experiment: str):
+    scrapes = [a_scrape(number) for number in range(1, 5)]
+    store.add_scrapes(experiment, scrapes)
+    found = store.readings(experiment, after=1, to=3)
+    assert [reading.number for reading in found] == [2, 3]
+    for reading, scrape in zip(found, scrapes[1:3], strict=True):
+        assert (reading.host, reading.at_seconds, reading.wall_seconds) == (
+            scrape.host,
+            scrape.at_seconds,
+            scrape.wall_seconds,
+        )
+        assert scrape.baseline is not None
+        assert reading.values == {Variant.BASELINE: scrape.baseline.values, Variant.CANDIDATE: {}}
+    with pytest.raises(StateError):
+        store.readings("exp-nowhere")
 
 
 def test_the_same_scrape_twice_is_once(store: ExperimentStore, experiment: str):

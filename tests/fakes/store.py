@@ -7,11 +7,18 @@ from datetime import UTC, datetime
 from threading import RLock
 
 from phoenix.adapters.store import rules
-from phoenix.adapters.store.encoding import as_utc, decode_scrape, encode_scrape, plain, storable
+from phoenix.adapters.store.encoding import (
+    as_utc,
+    decode_reading,
+    decode_scrape,
+    encode_scrape,
+    plain,
+    storable,
+)
 from phoenix.adapters.stores import ExperimentStore, LedgerWatch, Page
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
-from phoenix.domain.samples import Scrape
+from phoenix.domain.samples import Reading, Scrape
 
 
 def _utc_now() -> datetime:
@@ -194,6 +201,13 @@ class FakeExperimentStore(ExperimentStore):
             kept = self._scrapes[experiment]
             wanted = (key for key in sorted(kept) if after < key[0] and (to is None or key[0] <= to))
             return tuple(decode_scrape(kept[key]) for key in wanted)
+
+    def readings(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Reading, ...]:
+        with self._lock:
+            self._record(experiment)
+            kept = self._scrapes[experiment]
+            wanted = (key for key in sorted(kept) if after < key[0] and (to is None or key[0] <= to))
+            return tuple(decode_reading(kept[key]) for key in wanted)
 
     def _newest_first(self) -> Sequence[ExperimentRecord]:
         # Sorted stably and then turned: of two of the same moment, the one created later comes first.

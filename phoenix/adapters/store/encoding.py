@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from phoenix.domain.errors import StateError
 from phoenix.domain.metrics import Metric
-from phoenix.domain.samples import ArmSample, ProcessIdentity, Scrape
+from phoenix.domain.samples import ArmSample, ProcessIdentity, Reading, Scrape, Variant
 
 
 def to_json(value: object) -> str:
@@ -98,11 +98,25 @@ def decode_scrape(document: Mapping[str, object]) -> Scrape:
     )
 
 
+def decode_reading(document: Mapping[str, Any]) -> Reading:
+    """The part of the scrape that `encode_scrape` wrote which a chart shows; nothing else of it is looked at."""
+    return Reading(
+        document["number"],
+        document["host"],
+        document["at_seconds"],
+        document["wall_seconds"],
+        {variant: document.get(variant.value, _NOTHING).get("values", _NOTHING) for variant in Variant},
+    )
+
+
 def decode_arm(document: object) -> ArmSample:
     """The sample that `encode_arm` wrote; StateError as for `decode_scrape`."""
     if not isinstance(document, dict):
         raise TypeError("expected an object")
     return ArmSample(**_read(cast("dict[str, object]", document), _ARM_KEYS, frozenset(), {}, "sample"))
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 def _finite(value: float, key: str) -> float:

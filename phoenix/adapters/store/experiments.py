@@ -1,6 +1,6 @@
 """`ExperimentStore` on a SQL database."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,14 +8,14 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, sel
 from sqlalchemy.exc import IntegrityError
 
 from phoenix.adapters.store import ledger_watch, rules
-from phoenix.adapters.store.encoding import decode_scrape, encode_scrape, plain, storable
+from phoenix.adapters.store.encoding import decode_reading, decode_scrape, encode_scrape, plain, storable
 from phoenix.adapters.store.rows import driver_row, events_of, record_of, record_row
 from phoenix.adapters.store.tables import EVENTS, EXPERIMENTS, SCRAPES
 from phoenix.adapters.store.transactions import lock_ledger, reading, writing
 from phoenix.adapters.stores import ExperimentStore, LedgerWatch, Page
 from phoenix.domain.phases import Outcome, Phase
 from phoenix.domain.record import Driver, Event, EventKind, ExperimentRecord
-from phoenix.domain.samples import Scrape
+from phoenix.domain.samples import Reading, Scrape
 
 _NEWEST_FIRST = (EXPERIMENTS.c.created_at.desc(), EXPERIMENTS.c.number.desc())
 
@@ -203,6 +203,12 @@ class SqlExperimentStore(ExperimentStore):
                 connection.execute(insert(SCRAPES), new)
 
     def scrapes(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Scrape, ...]:
+        return tuple(decode_scrape(body) for body in self._bodies(experiment, after, to))
+
+    def readings(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Reading, ...]:
+        return tuple(decode_reading(body) for body in self._bodies(experiment, after, to))
+
+    def _bodies(self, experiment: str, after: int, to: int | None) -> Iterator[dict[str, Any]]:
         query = (
             select(SCRAPES.c.body)
             .where(SCRAPES.c.experiment == experiment, SCRAPES.c.number > after)
@@ -210,7 +216,7 @@ class SqlExperimentStore(ExperimentStore):
         )
         if to is not None:
             query = query.where(SCRAPES.c.number <= to)
-        return tuple(decode_scrape(row["body"]) for row in self._belonging(experiment, query))
+        return (row["body"] for row in self._belonging(experiment, query))
 
     def _belonging(self, experiment: str, query: Any) -> Sequence[RowMapping]:
         """The rows of `query`; StateError if there are none because there is no such experiment."""

@@ -145,7 +145,7 @@ class LocalExperiments(ExperimentOperations):
         from phoenix.services.views.series import columns_of
 
         record = self._store.get(reference)
-        found = self._store.scrapes(record.id, after=(start or 1) - 1, to=end)
+        found = self._store.readings(record.id, after=(start or 1) - 1, to=end)
         wanted = found if host is None else tuple(scrape for scrape in found if scrape.host == host)
         return {"experiment": record.id, **columns_of(wanted, within(points, 10_000))}
 

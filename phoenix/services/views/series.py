@@ -4,14 +4,14 @@ Thinned means: of each stretch of scrapes the mean, and beside it the smallest a
 stays in sight however long the run was. What was not measured is null.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from phoenix.domain.metrics import Metric
-from phoenix.domain.samples import ArmSample, Scrape, Variant
+from phoenix.domain.samples import Reading, Variant
 
 
-def columns_of(scrapes: Sequence[Scrape], points: int) -> dict[str, Any]:
+def columns_of(scrapes: Sequence[Reading], points: int) -> dict[str, Any]:
     """The scrapes as columns, by host.
 
     Args:
@@ -23,23 +23,24 @@ def columns_of(scrapes: Sequence[Scrape], points: int) -> dict[str, Any]:
         `number`, `atSeconds` and `at` (s since the epoch) of the last of them, and `metrics`: name -> variant ->
         `mean`, `minimum`, `maximum`, each as long as `number`; without thinning only `mean`.
     """
-    by_host: dict[str, list[Scrape]] = {}
+    by_host: dict[str, list[Reading]] = {}
     for scrape in scrapes:
         by_host.setdefault(scrape.host, []).append(scrape)
     return {"hosts": [_host(host, found, points) for host, found in by_host.items()]}
 
 
-def _host(host: str, scrapes: Sequence[Scrape], points: int) -> dict[str, Any]:
+def _host(host: str, scrapes: Sequence[Reading], points: int) -> dict[str, Any]:
     width = -(-len(scrapes) // points)
     last = [scrapes[min(start + width, len(scrapes)) - 1] for start in range(0, len(scrapes), width)]
-    values = {variant: [_values(scrape.arm(variant)) for scrape in scrapes] for variant in Variant}
+    values = {variant: [scrape.values[variant] for scrape in scrapes] for variant in Variant}
     seen = {metric for of_variant in values.values() for one in of_variant for metric in one}
     metrics = {
         metric.value: {
-            variant.value: _column([one.get(metric) for one in values[variant]], width) for variant in Variant
+            variant.value: _column([one.get(metric.value) for one in values[variant]], width)
+            for variant in Variant
         }
         for metric in Metric
-        if metric in seen
+        if metric.value in seen
     }
     return {
         "host": host,
@@ -50,10 +51,6 @@ def _host(host: str, scrapes: Sequence[Scrape], points: int) -> dict[str, Any]:
         "at": [round(scrape.wall_seconds, 3) for scrape in last],
         "metrics": metrics,
     }
-
-
-def _values(arm: ArmSample | None) -> Mapping[Metric, float]:
-    return {} if arm is None else arm.values
 
 
 def _column(found: Sequence[float | None], width: int) -> dict[str, list[float | None]]:
