@@ -1,6 +1,7 @@
 """Waits until a database was written to, by whichever process: SQLite by its own counter, PostgreSQL by NOTIFY."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -45,8 +46,31 @@ class _Watch(LedgerWatch):
     def __init__(self, connect: Callable[[], _Bell]) -> None:
         self._connect = connect
         self._bell: _Bell | None = None
+        self._lock = threading.Lock()
+        self._is_waiting = False
+        self._is_over = False
 
     def wait(self, seconds: float) -> None:
+        with self._lock:
+            if self._is_over:
+                return
+            self._is_waiting = True
+        try:
+            self._wait(seconds)
+        finally:
+            with self._lock:
+                self._is_waiting = False
+                if self._is_over:
+                    self._drop()
+
+    def close(self) -> None:
+        """A thread that waits closes its connection itself: to take it away from under one ends the process."""
+        with self._lock:
+            self._is_over = True
+            if not self._is_waiting:
+                self._drop()
+
+    def _wait(self, seconds: float) -> None:
         try:
             if self._bell is None:
                 self._bell = self._connect()
@@ -59,15 +83,15 @@ class _Watch(LedgerWatch):
                 raise
             self._lost(seconds)
 
-    def close(self) -> None:
+    def _lost(self, seconds: float) -> None:
+        self._drop()
+        time.sleep(min(seconds, _AWAY_SECONDS))
+
+    def _drop(self) -> None:
         bell, self._bell = self._bell, None
         if bell is not None:
             with suppress(Exception):  # its server may be gone, and the connection with it
                 bell.close()
-
-    def _lost(self, seconds: float) -> None:
-        self.close()
-        time.sleep(min(seconds, _AWAY_SECONDS))
 
 
 class _Sqlite:
