@@ -38,7 +38,9 @@ class LedgerWatch(Protocol):
         """Return soon after something was written since the last return, or after that time; it may return for nothing."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Wait no more; by any thread, also while another waits."""
+        ...
 
 
 class ExperimentStore(Protocol):
@@ -100,8 +102,8 @@ class ExperimentStore(Protocol):
         """Waits for what is written; for one thread."""
         ...
 
-    def newest_event(self) -> int:
-        """The highest sequence there ever was and still is; 0 in an empty ledger."""
+    def newest_event(self, experiment: str | None = None) -> int:
+        """The highest sequence that there is, of one experiment or of all; 0 in an empty ledger."""
         ...
 
     def request_stop(self, experiment: str, reason: str) -> None:

@@ -1,18 +1,17 @@
 """The application: the gate, and behind it all routes."""
 
 import time
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phoenix.api import problems
 from phoenix.api.auditing import RequestAudit
 from phoenix.api.gate.gate import Gate
-from phoenix.api.gate.rules import API, Rule, rule_for, rules_of
+from phoenix.api.gate.rules import API, Rule, rules_of
 from phoenix.api.idempotency import Idempotency
 from phoenix.api.live.hub import Hub
 from phoenix.api.live.route import live_router
@@ -41,8 +40,6 @@ Sign in at `/api/v1/auth/login`, or send a token: `Authorization: Bearer phx_...
 needs in `x-phoenix-role`. Errors are problem details (RFC 9457) with `code`, `hint` and `findings`. POST takes an
 `Idempotency-Key`; changes take `If-Match`. Live events come over the WebSocket `/api/v1/events`.
 """
-
-Message = MutableMapping[str, Any]
 
 
 class Application:
@@ -92,7 +89,7 @@ class Application:
         try:
             await self._app(scope, receive, counted)
         finally:
-            rule = rule_for(self.rules(), scope["method"], scope["path"])
+            rule: Rule | None = scope.get("state", {}).get("rule")
             operation = rule.operation if rule else "none"
             self.telemetry.requests.labels(operation, str(status)).inc()
             self.telemetry.seconds.labels(operation).observe(time.perf_counter() - began)

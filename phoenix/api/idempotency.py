@@ -5,13 +5,12 @@ request may come again (after the IETF draft "The Idempotency-Key HTTP Header Fi
 """
 
 import hashlib
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from anyio import to_thread
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phoenix.adapters.access_store import AccessStore, Answer
 from phoenix.api.gate.rules import API
@@ -29,8 +28,6 @@ _SECRET = f"{API}/auth/"
 
 _REPEATED_HEADERS = frozenset({"content-type", "location", "etag"})
 _FIRST_SERVER_FAULT = 500
-
-Message = MutableMapping[str, Any]
 
 
 class Idempotency:

@@ -154,6 +154,8 @@ def test_the_feed_of_all_ledgers_goes_on_behind_a_cursor(store: ExperimentStore)
     assert [event.sequence for event in (*first, *rest)] == written
     assert store.newest_event() == written[-1]
     assert store.feed(after=written[-1]) == ()
+    assert [store.newest_event(f"exp-{number:08}") for number in range(3)] == written[-3:]
+    assert store.newest_event("exp-nowhere") == 0
 
 
 def test_a_reader_of_the_feed_misses_nothing_that_many_write_at_once(store: ExperimentStore):
@@ -193,6 +195,18 @@ def test_a_watch_wakes_when_something_is_written_and_waits_while_nothing_is(
             store.append(experiment, EventKind.NOTE, f"{turn}", {})
             waiting.result(10)
     watch.close()
+
+
+def test_a_watch_can_be_closed_under_who_waits(store: ExperimentStore):
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(30):
+            watch = store.watch()
+            watch.wait(0)
+            waiting = pool.submit(watch.wait, 0.05)
+            time.sleep(0.005)
+            watch.close()
+            waiting.result(10)
+            watch.wait(0.05)
 
 
 def test_unfinished_leaves_out_every_ending(store: ExperimentStore):

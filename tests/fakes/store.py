@@ -149,9 +149,10 @@ class FakeExperimentStore(ExperimentStore):
     def watch(self) -> LedgerWatch:
         return _FakeWatch(self.newest_event)
 
-    def newest_event(self) -> int:
+    def newest_event(self, experiment: str | None = None) -> int:
         with self._lock:
-            return self._events[-1].sequence if self._events else 0
+            wanted = (event for event in self._events if experiment in (None, event.experiment))
+            return max((event.sequence for event in wanted), default=0)
 
     def request_stop(self, experiment: str, reason: str) -> None:
         with self._lock:
@@ -196,18 +197,16 @@ class FakeExperimentStore(ExperimentStore):
             self._scrapes[experiment] = kept
 
     def scrapes(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Scrape, ...]:
-        with self._lock:
-            self._record(experiment)
-            kept = self._scrapes[experiment]
-            wanted = (key for key in sorted(kept) if after < key[0] and (to is None or key[0] <= to))
-            return tuple(decode_scrape(kept[key]) for key in wanted)
+        return tuple(map(decode_scrape, self._bodies(experiment, after, to)))
 
     def readings(self, experiment: str, *, after: int = 0, to: int | None = None) -> tuple[Reading, ...]:
+        return tuple(map(decode_reading, self._bodies(experiment, after, to)))
+
+    def _bodies(self, experiment: str, after: int, to: int | None) -> Sequence[Mapping[str, object]]:
         with self._lock:
             self._record(experiment)
             kept = self._scrapes[experiment]
-            wanted = (key for key in sorted(kept) if after < key[0] and (to is None or key[0] <= to))
-            return tuple(decode_reading(kept[key]) for key in wanted)
+            return [kept[key] for key in sorted(kept) if after < key[0] and (to is None or key[0] <= to)]
 
     def _newest_first(self) -> Sequence[ExperimentRecord]:
         # Sorted stably and then turned: of two of the same moment, the one created later comes first.

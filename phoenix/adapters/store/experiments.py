@@ -135,9 +135,12 @@ class SqlExperimentStore(ExperimentStore):
     def watch(self) -> LedgerWatch:
         return ledger_watch.watch_of(self._engine)
 
-    def newest_event(self) -> int:
+    def newest_event(self, experiment: str | None = None) -> int:
+        query = select(func.max(EVENTS.c.sequence))
+        if experiment is not None:
+            query = query.where(EVENTS.c.experiment == experiment)
         with reading(self._engine) as connection:
-            return connection.scalar(select(func.max(EVENTS.c.sequence))) or 0
+            return connection.scalar(query) or 0
 
     def request_stop(self, experiment: str, reason: str) -> None:
         """Asking what is over to stop changes nothing: a later promotion must not find an old request."""

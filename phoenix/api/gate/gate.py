@@ -1,13 +1,13 @@
 """The gate: an ASGI application before all others. Nothing of a stranger's request passes it but the open routes."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phoenix.api.gate.credentials import CSRF_HEADER, Credentials, credentials_of
 from phoenix.api.gate.origins import SAFE_METHODS, refuse_foreign_name, refuse_foreign_page
@@ -27,8 +27,6 @@ LOCAL = Principal("local", Role.ADMIN, SignInWay.OPEN)
 
 _DEFECT = 500
 
-Message = MutableMapping[str, Any]
-
 
 class Recognising(Protocol):
     """Tells who shows a secret (`phoenix.services.access.signing_in`)."""
@@ -46,7 +44,7 @@ class Gate:
     """Lets through who may pass.
 
     Args:
-        app: What lies behind; finds the `Principal` in `scope["state"]["principal"]`, and his `Credentials` beside it.
+        app: What lies behind; finds in `scope["state"]` the `rule`, the `principal` and his `credentials`.
         rules: Which role each operation needs; asked for at the first request, when all routes are there.
         recognising: Tells who shows a secret.
         options: Whom the server trusts.
@@ -89,17 +87,19 @@ class Gate:
             PhoenixError: Why it does not pass.
         """
         headers, path = Headers(scope=scope), scope["path"]
-        refuse_foreign_name(headers, self._options)
         is_socket = scope["type"] == "websocket"
         is_change = not is_socket and scope["method"] not in SAFE_METHODS
         rule = None if is_socket else rule_for(self._rules(), scope["method"], path)
+        state = scope.setdefault("state", {})
+        state["rule"] = rule
+        refuse_foreign_name(headers, self._options)
         shown = credentials_of(headers, is_secure=self._options.is_secure)
         # A WebSocket of a foreign page would come with our cookie: only its Origin tells it from ours.
         if is_change or is_socket:
             has_cookie = is_socket and shown.session is not None
             refuse_foreign_page(headers, self._options, is_demanded=has_cookie)
         if _is_open(path, rule):
-            scope.setdefault("state", {})["credentials"] = shown
+            state["credentials"] = shown
             return rule, None
         principal = await self._principal(shown)
         role = rule.role if rule is not None and rule.role is not None else Role.VIEWER
@@ -111,17 +111,13 @@ class Gate:
             )
         if is_change and principal.way is SignInWay.SESSION:
             _refuse_without_csrf_token(headers, shown)
-        scope.setdefault("state", {}).update(principal=principal, credentials=shown)
+        state.update(principal=principal, credentials=shown)
         return rule, principal
 
     async def _principal(self, shown: Credentials) -> Principal:
-        found: Principal | None = None
-        if shown.token is not None:
-            found = await to_thread.run_sync(self._recognising().of_token, shown.token)
-        elif not self._options.needs_sign_in:
-            found = LOCAL
-        elif shown.session is not None:
-            found = await to_thread.run_sync(self._recognising().of_session, shown.session)
+        if shown.token is None and not self._options.needs_sign_in:
+            return LOCAL
+        found = await to_thread.run_sync(recognised, self._recognising(), shown)
         if found is None:
             raise StateError(
                 "You are not signed in."
@@ -158,6 +154,13 @@ class Gate:
         finally:
             if principal is not None and scope["method"] not in SAFE_METHODS:
                 await self._audit(principal, rule, scope, status or _DEFECT)
+
+
+def recognised(recognising: Recognising, shown: Credentials) -> Principal | None:
+    """Who shows these credentials, the token first; None where they do not hold (any more)."""
+    if shown.token is not None:
+        return recognising.of_token(shown.token)
+    return None if shown.session is None else recognising.of_session(shown.session)
 
 
 def _is_open(path: str, rule: Rule | None) -> bool:

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query
 from starlette.websockets import WebSocket
 
 from phoenix.api.gate.credentials import Credentials
-from phoenix.api.gate.gate import Recognising, principal_of
+from phoenix.api.gate.gate import Recognising, principal_of, recognised
 from phoenix.api.gate.rules import EVENTS_PATH
 from phoenix.api.live.hub import Hub
 from phoenix.api.live.socket import Pace, Reader
-from phoenix.domain.access.people import Principal, SignInWay
+from phoenix.domain.access.people import SignInWay
 
 
 def live_router(
@@ -30,17 +30,11 @@ def live_router(
         shown: Credentials = socket.state.credentials
 
         async def still_holds() -> bool:
-            return await to_thread.run_sync(_recognised, recognising(), principal, shown)
+            if principal.way is SignInWay.OPEN:
+                return True
+            return await to_thread.run_sync(recognised, recognising(), shown) is not None
 
         await socket.accept()
         await Reader(socket, hub, principal.name, still_holds, pace, delayed).converse(after)
 
     return router
-
-
-def _recognised(recognising: Recognising, principal: Principal, shown: Credentials) -> bool:
-    if principal.way is SignInWay.OPEN:
-        return True
-    if shown.token is not None:
-        return recognising.of_token(shown.token) is not None
-    return shown.session is not None and recognising.of_session(shown.session) is not None

@@ -43,9 +43,8 @@ Operations = Annotated[LocalExperiments, Depends(operations)]
 def current(phoenix: Phoenix, reference: str) -> str:
     """The tag of an experiment as it is now."""
     record = phoenix.experiments.get(reference)
-    events = phoenix.store.events(record.id)
     scrapes = (record.result or {}).get("scrapes", 0)
-    return etags.tag(events[-1].sequence if events else 0, scrapes, record.phase.value)
+    return etags.tag(phoenix.store.newest_event(record.id), scrapes, record.phase.value)
 
 
 def answered(phoenix: Phoenix, response: Response, document: Document) -> Document:
